@@ -6,20 +6,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 )
 
 // An actor who has no access any more is told apart from one who lacks a
 // permission: the host signs the first one out.
 func TestActorWithoutAccess(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	for name, end := range map[string]func(chatadmin.ID) error{
+	for name, end := range chatadmintest.InOrder(map[string]func(chatadmin.ID) error{
 		"deactivated": func(id chatadmin.ID) error { return second(w.S.DeactivateUsers(ctx, id)) },
 		"denied":      func(id chatadmin.ID) error { return second(w.S.DenyAccess(ctx, id)) },
 		"deleting": func(id chatadmin.ID) error {
 			w.PutUser(id, func(u *chatadmin.User) { u.Deleting = true })
 			return nil
 		},
-	} {
+	}) {
 		u := w.User(name + "@acme.example")
 		calls := map[string]func() error{
 			"change": func() error { return second(w.As(u).CreateUser(ctx, chatadmin.NewUser{Login: "new@acme.example"})) },

@@ -13,14 +13,14 @@ import (
 
 func TestCreateDomain(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	for name, n := range map[string]chatadmin.NewDomain{
+	for name, n := range chatadmintest.InOrder(map[string]chatadmin.NewDomain{
 		"no name":   {Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}},
 		"no preset": {Name: "B", Admin: chatadmin.NewUser{Login: "a@b.example"}},
 		"no admin":  {Name: "B", Preset: chatadmin.OfficeChat},
 		"bad plan":  {Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"}, Subscription: chatadmin.Subscription{Plan: "gold"}},
 		"bad country": {Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "a@b.example"},
 			Settings: func(s *chatadmin.Settings) { s.DefaultCountry = "Netherlands" }},
-	} {
+	}) {
 		_, _, err := w.Admin.CreateDomain(ctx, n)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
@@ -77,24 +77,24 @@ func TestCreateDomainOnce(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
-	for name, f := range map[string]func(*chatadmin.Settings) error{
+	for name, f := range chatadmintest.InOrder(map[string]func(*chatadmin.Settings) error{
 		"login rules": func(s *chatadmin.Settings) error { s.Login.MaxLength = 3; return nil },
 		"preset":      func(s *chatadmin.Settings) error { s.Preset = chatadmin.Engage; return nil },
 		"country":     func(s *chatadmin.Settings) error { s.DefaultCountry = "N"; return nil },
 		"state":       func(s *chatadmin.Settings) error { s.State = "asleep"; return nil },
 		"version":     func(s *chatadmin.Settings) error { s.Version = 2; return nil },
-	} {
+	}) {
 		_, err := w.Host.ChangeSettings(ctx, f)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}
 	own := errors.New("the host's own reason")
 	_, err := w.S.ChangeSettings(ctx, func(*chatadmin.Settings) error { return own })
 	require.ErrorIs(t, err, own)
-	for name, f := range map[string]func(*chatadmin.Settings){
+	for name, f := range chatadmintest.InOrder(map[string]func(*chatadmin.Settings){
 		"state":        func(s *chatadmin.Settings) { s.State = chatadmin.DomainClosing },
 		"subscription": func(s *chatadmin.Settings) { s.Subscription.Annual = false },
 		"modules":      func(s *chatadmin.Settings) { s.Modules = append(s.Modules, "webcare") },
-	} {
+	}) {
 		_, err = w.S.ChangeSettings(ctx, func(s *chatadmin.Settings) error { f(s); return nil })
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 	}
@@ -129,7 +129,7 @@ func TestRoles(t *testing.T) {
 	s := w.As(clerk)
 
 	// Nobody grants what they lack, or what stands above them, in whatever way.
-	for role, ok := range map[string]bool{"Reader": true, "Clerk": true, "member": true, "Auditor": false, "Chief": false, chatadmin.RoleAdmin: false} {
+	for role, ok := range chatadmintest.InOrder(map[string]bool{"Reader": true, "Clerk": true, "member": true, "Auditor": false, "Chief": false, chatadmin.RoleAdmin: false}) {
 		_, err := s.AssignRole(ctx, role, ann.ID)
 		_, err2 := s.CreateUser(ctx, chatadmin.NewUser{Login: "with." + role + "@acme.example", Role: role, NoInvitation: true})
 		if ok {

@@ -129,10 +129,10 @@ func TestMarkingAddsEverybody(t *testing.T) {
 func TestDefaultGroupPlanGoesStale(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	g := w.Group("G")
-	for name, disturb := range map[string]func() error{
+	for name, disturb := range chatadmintest.InOrder(map[string]func() error{
 		"the group changed":    func() error { _, err := w.S.RenameGroup(ctx, g.ID, "Another name"); return err },
 		"the settings changed": func() error { _, err := w.S.CreateRole(ctx, chatadmin.Role{Name: "r"}); return err },
-	} {
+	}) {
 		p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
 		require.NoError(t, disturb())

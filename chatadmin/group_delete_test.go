@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -20,7 +21,7 @@ func TestGroupDeletePlanFromOutside(t *testing.T) {
 	g := w.Group("G")
 	w.content(g.ID, w.Boss.ID, 4)
 	second := w.Group("Second")
-	for name, change := range map[string]func(p *chatadmin.Plan){
+	for name, change := range chatadmintest.InOrder(map[string]func(p *chatadmin.Plan){
 		"negative":        func(p *chatadmin.Plan) { p.Counts["messages"] = -1 },
 		"absurd":          func(p *chatadmin.Plan) { p.Counts["files"] = math.MaxInt64 },
 		"unknown count":   func(p *chatadmin.Plan) { p.Counts["users"] = 1 },
@@ -32,7 +33,7 @@ func TestGroupDeletePlanFromOutside(t *testing.T) {
 		"another state":   func(p *chatadmin.Plan) { p.Basis += "0" },
 		"no state":        func(p *chatadmin.Plan) { p.Basis = "" },
 		"no group at all": func(p *chatadmin.Plan) { p.Subject = "" },
-	} {
+	}) {
 		p, err := w.S.PlanDeleteGroup(ctx, g.ID)
 		require.NoError(t, err)
 		data, err := json.Marshal(p)

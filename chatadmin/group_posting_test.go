@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
 
@@ -158,7 +159,7 @@ func TestMayPostOneself(t *testing.T) {
 	_, err = w.S.ArchiveGroup(ctx, shut.ID)
 	require.NoError(t, err)
 	s := w.As(ann)
-	for group, want := range map[chatadmin.ID]chatadmin.PostDecision{g.ID: chatadmin.PostAllowed, shut.ID: chatadmin.PostNotMember, "none": chatadmin.PostNotMember} {
+	for group, want := range chatadmintest.InOrder(map[chatadmin.ID]chatadmin.PostDecision{g.ID: chatadmin.PostAllowed, shut.ID: chatadmin.PostNotMember, "none": chatadmin.PostNotMember}) {
 		d, err := s.MayPost(ctx, group, ann.ID)
 		require.NoError(t, err)
 		require.Equal(t, want, d)

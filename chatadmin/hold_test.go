@@ -15,8 +15,8 @@ import (
 func TestHolds(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	ann, g := w.User("ann@acme.example"), w.Group("G")
-	for name, h := range map[string]chatadmin.Hold{"nothing": {Reason: "x"}, "both": {User: ann.ID, Group: g.ID, Reason: "x"}, "no reason": {User: ann.ID}, "long": {User: ann.ID, Reason: strings.Repeat("x", 1001)},
-		"control characters": {User: ann.ID, Reason: "a\x00b"}} {
+	for name, h := range chatadmintest.InOrder(map[string]chatadmin.Hold{"nothing": {Reason: "x"}, "both": {User: ann.ID, Group: g.ID, Reason: "x"}, "no reason": {User: ann.ID}, "long": {User: ann.ID, Reason: strings.Repeat("x", 1001)},
+		"control characters": {User: ann.ID, Reason: "a\x00b"}}) {
 		_, err := w.S.AddHold(ctx, h)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}

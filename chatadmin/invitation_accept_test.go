@@ -276,7 +276,7 @@ func TestResendInvitation(t *testing.T) {
 	require.NoError(t, w.S.ResendInvitation(ctx, ann))
 	require.Len(t, w.Events(chatadmin.KindUserResend), 6)
 
-	for reason, id := range map[string]chatadmin.ID{
+	for reason, id := range chatadmintest.InOrder(map[string]chatadmin.ID{
 		"e-mail address": create("nomail", ""),
 		"signed in": func() chatadmin.ID {
 			id := create("active", "a@acme.example")
@@ -289,7 +289,7 @@ func TestResendInvitation(t *testing.T) {
 			require.NoError(t, err)
 			return id
 		}(),
-	} {
+	}) {
 		err := w.S.ResendInvitation(ctx, id)
 		require.ErrorIs(t, err, chatadmin.ErrTransition)
 		require.ErrorContains(t, err, reason)

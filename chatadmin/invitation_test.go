@@ -78,14 +78,14 @@ func TestInvitationEnds(t *testing.T) {
 	create("no.mail", "")
 	require.Zero(t, w.send())
 	address := "other@acme.example"
-	for name, end := range map[string]func(chatadmin.ID) error{
+	for name, end := range chatadmintest.InOrder(map[string]func(chatadmin.ID) error{
 		"deactivate": func(id chatadmin.ID) error { _, err := w.S.DeactivateUsers(ctx, id); return err },
 		"deny":       func(id chatadmin.ID) error { _, err := w.S.DenyAccess(ctx, id); return err },
 		"address": func(id chatadmin.ID) error {
 			_, err := w.S.EditUser(ctx, id, chatadmin.UserEdit{Email: &address})
 			return err
 		},
-	} {
+	}) {
 		for _, sent := range []bool{false, true} {
 			u := create(fmt.Sprintf("%s.%v", name, sent), "ann@acme.example")
 			if sent {

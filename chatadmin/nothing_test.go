@@ -119,7 +119,7 @@ func TestDefaultGroupPlanIsInput(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.users(3)
 	g, other := w.Group("G"), w.Group("Other")
-	for name, change := range map[string]func(*chatadmin.Plan){
+	for name, change := range chatadmintest.InOrder(map[string]func(*chatadmin.Plan){
 		"kind":          func(p *chatadmin.Plan) { p.Kind = chatadmin.KindGroupDelete },
 		"unknown kind":  func(p *chatadmin.Plan) { p.Kind = "xx" },
 		"actor":         func(p *chatadmin.Plan) { p.Actor = chatadmin.HostActor },
@@ -133,7 +133,7 @@ func TestDefaultGroupPlanIsInput(t *testing.T) {
 		"another group": func(p *chatadmin.Plan) { p.Subject = other.ID },
 		"another state": func(p *chatadmin.Plan) { p.Basis += "0" },
 		"no state":      func(p *chatadmin.Plan) { p.Basis = "" },
-	} {
+	}) {
 		p, err := w.S.PlanDefaultGroup(ctx, g.ID)
 		require.NoError(t, err)
 		text, err := json.Marshal(p)

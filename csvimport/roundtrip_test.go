@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/csvimport"
 )
 
@@ -72,7 +73,7 @@ func TestRoundTrip(t *testing.T) {
 		state := w.everybody()
 		for _, o := range []csvimport.ExportOptions{{}, {Separator: ';'}, {Separator: '\t'}, {Separator: '|'}, {ByteOrderMark: true}, {Excel: true}, {Excel: true, Separator: ','}} {
 			text := w.export(csvimport.ImportFormat, &o)
-			for name, e := range encodings {
+			for name, e := range chatadmintest.InOrder(encodings) {
 				file := []byte(text)
 				io := &csvimport.ImportOptions{ClearBlanks: o.Excel}
 				if e != nil {

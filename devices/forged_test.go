@@ -47,7 +47,7 @@ func TestForgedWipePlan(t *testing.T) {
 	count := func(name string, n any) func(map[string]any) {
 		return func(p map[string]any) { p["counts"].(map[string]any)[name] = n }
 	}
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		change func(map[string]any)
 		want   error
 	}{
@@ -72,7 +72,7 @@ func TestForgedWipePlan(t *testing.T) {
 		"more users than phones": {count("users", 3), chatadmin.ErrInvalid},
 		"a huge count":           {count("enabled", int64(math.MaxInt64)), chatadmin.ErrInvalid},
 		"revision":               {func(p map[string]any) { p["basis"] = "7" }, chatadmin.ErrPlanStale},
-	} {
+	}) {
 		run, err := w.r.ApplyWipe(ctx, w.S, forge(c.change), nil)
 		require.ErrorIs(t, err, c.want, name)
 		require.Nil(t, run, name)

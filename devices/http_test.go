@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/devices"
 )
@@ -100,7 +101,7 @@ func TestClient(t *testing.T) {
 }
 
 func TestClientAndOddServers(t *testing.T) {
-	for body, status := range map[string]int{"not json": 200, `{"commands":7}`: 200, "<html>": 502, `{"error":{"code":"x","message":"m"}}`: 500} {
+	for body, status := range chatadmintest.InOrder(map[string]int{"not json": 200, `{"commands":7}`: 200, "<html>": 502, `{"error":{"code":"x","message":"m"}}`: 500}) {
 		s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.WriteHeader(status)
 			_, _ = io.WriteString(rw, body)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
@@ -56,7 +57,7 @@ func TestList(t *testing.T) {
 	register(zoe, "b-1", devices.Mac)
 	_, err = w.r.Disable(ctx, w.S, devices.These(off))
 	require.NoError(t, err)
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		q    devices.Query
 		want []string
 	}{
@@ -76,7 +77,7 @@ func TestList(t *testing.T) {
 		"search of a user": {devices.Query{Search: "mary", User: mary.ID}, []string{"mary-4"}},
 		"nothing":          {devices.Query{Search: "nobody"}, nil},
 		"no pattern":       {devices.Query{Search: "mary%"}, nil},
-	} {
+	}) {
 		for limit := 1; limit < 8; limit++ {
 			require.Equal(t, c.want, w.keys(c.q, limit), "%s by pages of %d", name, limit)
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
@@ -374,7 +375,7 @@ func TestPendingForDays(t *testing.T) {
 	w.Clock.Advance(5 * day)
 	w.wipe(young.Device.ID)
 	w.Clock.Advance(2 * day)
-	for atLeast, want := range map[time.Duration][]string{0: {"old", "young"}, 2 * day: {"old", "young"}, 3 * day: {"old"}, 7 * day: {"old"}, 8 * day: nil} {
+	for atLeast, want := range chatadmintest.InOrder(map[time.Duration][]string{0: {"old", "young"}, 2 * day: {"old", "young"}, 3 * day: {"old"}, 7 * day: {"old"}, 8 * day: nil}) {
 		var keys []string
 		for _, d := range w.pending(atLeast) {
 			keys = append(keys, d.Key)

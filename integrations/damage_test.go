@@ -119,14 +119,14 @@ func TestRetryChecksTheLetter(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, letters, 1)
 	good := records(t, w, "integration.dead")[0].Data
-	for name, change := range map[string]map[string]any{
+	for name, change := range chatadmintest.InOrder(map[string]map[string]any{
 		"another kind of record": {"kind": "integration"},
 		"a legal hold":           {"kind": "hold", "id": "x"},
 		"another group":          {"id": "slack/" + string(other) + "/1"},
 		"another service":        {"service": "mailchimp"},
 		"no data":                {"data": nil},
 		"data of another form":   {"data": []int{1}},
-	} {
+	}) {
 		var fields map[string]any
 		require.NoError(t, json.Unmarshal(good, &fields))
 		for k, v := range change {

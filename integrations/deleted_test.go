@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/integrations"
@@ -152,7 +153,7 @@ func TestDeletedInTheMidst(t *testing.T) {
 	require.Nil(t, st.once)
 	require.Len(t, srv.Messages("C0GENERAL"), 1)
 
-	for login, fault := range map[string]slacktest.Fault{"carl@acme.example": {Error: "msg_too_long"}, "dora@acme.example": {}} {
+	for login, fault := range chatadmintest.InOrder(map[string]slacktest.Fault{"carl@acme.example": {Error: "msg_too_long"}, "dora@acme.example": {}}) {
 		carl := w.User(login)
 		id := chatadmin.ID("by-" + carl.ID)
 		_, err := w.X.Tell(t.Context(), w.Domain, integrations.Message{Op: integrations.Posted, Group: w.Group, ID: id, AuthorID: carl.ID, Text: "carl's"})

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -266,7 +267,7 @@ func TestChallenges(t *testing.T) {
 	elsewhere.Domain = d2.ID
 	stale := o
 	stale.Rev++
-	for name, o := range map[string]signin.Open{"another user": forBob, "another domain": elsewhere, "another state": stale, "a user beside the challenge": {Challenge: c.ID, Domain: w.Domain, User: bob.ID, Rev: o.Rev}} {
+	for name, o := range chatadmintest.InOrder(map[string]signin.Open{"another user": forBob, "another domain": elsewhere, "another state": stale, "a user beside the challenge": {Challenge: c.ID, Domain: w.Domain, User: bob.ID, Rev: o.Rev}}) {
 		a, err := w.twofa.Answer(ctx, o, w.code(secret), true)
 		require.False(t, a.Right, name)
 		if err != nil {

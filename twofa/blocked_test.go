@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/twofa"
 )
 
@@ -119,7 +120,7 @@ func TestForgedModePlan(t *testing.T) {
 		return func(p map[string]any) { p[which].(map[string]any)[field] = value }
 	}
 	count := func(name string, n any) func(map[string]any) { return policy("counts", name, n) }
-	for name, change := range map[string]func(map[string]any){
+	for name, change := range chatadmintest.InOrder(map[string]func(map[string]any){
 		"no mode":                func(p map[string]any) { p["now"] = map[string]any{} },
 		"null":                   func(p map[string]any) { p["now"] = nil; p["was"] = nil },
 		"mode":                   policy("now", "mode", "xx"),
@@ -140,14 +141,14 @@ func TestForgedModePlan(t *testing.T) {
 		"more out than users":    count("cannot_pass", 99),
 		"a huge count":           count("network", int64(math.MinInt64)),
 		"too many names":         func(p map[string]any) { p["cannot_pass"] = make([]string, 101) },
-	} {
+	}) {
 		require.ErrorIs(t, w.twofa.Apply(ctx, w.S, forge(change)), chatadmin.ErrInvalid, name)
 	}
-	for name, change := range map[string]func(map[string]any){
+	for name, change := range chatadmintest.InOrder(map[string]func(map[string]any){
 		"policy before": policy("was", "mode", "authenticator"),
 		"an older one":  func(p map[string]any) { p["basis"] = "7" },
 		"no basis":      func(p map[string]any) { delete(p, "basis") },
-	} {
+	}) {
 		require.ErrorIs(t, w.twofa.Apply(ctx, w.S, forge(change)), chatadmin.ErrPlanStale, name)
 	}
 	other := forge(func(p map[string]any) { p["domain"] = "other" })

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/twofa"
@@ -209,7 +210,7 @@ func TestRepairOfAStateNeedsPower(t *testing.T) {
 	lesser, err := b.Host.CreateRole(ctx, chatadmin.Role{Name: "no factor", Level: 50, Permissions: []chatadmin.Permission{chatadmin.PermDomain}})
 	require.NoError(t, err)
 	clerk, other := b.User("clerk@acme.example"), b.User("other@acme.example")
-	for id, r := range map[chatadmin.ID]string{clerk.ID: role.ID, other.ID: lesser.ID, b.ann.ID: chatadmin.RoleAdmin} {
+	for id, r := range chatadmintest.InOrder(map[chatadmin.ID]string{clerk.ID: role.ID, other.ID: lesser.ID, b.ann.ID: chatadmin.RoleAdmin}) {
 		_, err := b.Host.AssignRole(ctx, r, id)
 		require.NoError(t, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/twofa"
 )
@@ -53,7 +54,7 @@ func TestWholeMatrix(t *testing.T) {
 			for j, method := range methods {
 				rule := twofa.Rule(rows[i][j])
 				require.Equal(t, rule, twofa.Decide(twofa.Policy{Mode: mode}, client, method), "%s, %q by %q", mode, client, method)
-				for who, u := range people { // and what Ask does is what the table says
+				for who, u := range chatadmintest.InOrder(people) { // and what Ask does is what the table says
 					cells++
 					require.Equal(t, who, u.Kind.String())
 					asked, err := w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Client: client, Method: method})

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
@@ -59,14 +60,14 @@ func TestReloadIsBoundToItsClient(t *testing.T) {
 	w := newWorld(t, byApp)
 	ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
 	c := w.challenged(ann)
-	for name, other := range map[string]*signin.Challenge{
+	for name, other := range chatadmintest.InOrder(map[string]*signin.Challenge{
 		"no challenge":   w.challenged(ann),
 		"another's":      w.reload(bob, c.ID),
 		"no such one":    w.reload(ann, c.ID[:len(c.ID)-4]+"AAAA"),
 		"odd":            w.reload(ann, "x"),
 		"another client": w.reload(ann, c.ID, func(a *signin.Attempt) { a.Client = signin.Desktop }),
 		"another device": w.reload(ann, c.ID, func(a *signin.Attempt) { a.Device = "phone" }),
-	} {
+	}) {
 		require.NotEqual(t, c.ID, other.ID, name)
 		require.NotEqual(t, c.Enrolment.Secret.Reveal(), other.Enrolment.Secret.Reveal(), name)
 	}

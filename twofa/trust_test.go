@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -102,10 +103,10 @@ func TestCopiedToken(t *testing.T) {
 	require.NoError(t, err)
 	twin, err := w.Admin.AsHost(d2.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true})
 	require.NoError(t, err)
-	for name, a := range map[string]struct {
+	for name, a := range chatadmintest.InOrder(map[string]struct {
 		u      chatadmin.User
 		client signin.Client
-	}{"another user": {bob, signin.Web}, "another domain": {twin, signin.Web}, "a desktop client": {ann, signin.Desktop}, "a Mac": {ann, signin.Mac}, "no known client": {ann, signin.UnknownClient}} {
+	}{"another user": {bob, signin.Web}, "another domain": {twin, signin.Web}, "a desktop client": {ann, signin.Desktop}, "a Mac": {ann, signin.Mac}, "no known client": {ann, signin.UnknownClient}}) {
 		asked, err := w.twofa.Ask(ctx, w.settings(), a.u, signin.Attempt{Client: a.client, Trust: secret.Hide(token)})
 		require.NoError(t, err)
 		require.NotNil(t, asked.Challenge, name)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/closing"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -184,14 +185,14 @@ func TestHostAlone(t *testing.T) {
 // A plan is input: what cannot be is refused, and so is what is out of date.
 func TestPlanIsChecked(t *testing.T) {
 	w := newWorld(t, memory())
-	for name, spoil := range map[string]func(*closing.Plan){
+	for name, spoil := range chatadmintest.InOrder(map[string]func(*closing.Plan){
 		"kind":   func(p *closing.Plan) { p.Kind = "user.delete" },
 		"count":  func(p *closing.Plan) { p.Counts[closing.Users] = -1 },
 		"counts": func(p *closing.Plan) { delete(p.Counts, closing.Users) },
 		"more":   func(p *closing.Plan) { p.Counts["jokes"] = 1 },
 		"grace":  func(p *closing.Plan) { p.Grace = -time.Hour },
 		"years":  func(p *closing.Plan) { p.Grace = 400 * day },
-	} {
+	}) {
 		p := w.plan(0)
 		spoil(p)
 		_, err := w.c.Apply(ctx, w.Host, p, reason, nil)

@@ -218,7 +218,7 @@ func TestErased(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, page)
 	}
-	for kind, domain := range map[string]chatadmin.ID{"baa": "", "baa-mail": "", "baa-domain": w.Domain} {
+	for kind, domain := range chatadmintest.InOrder(map[string]chatadmin.ID{"baa": "", "baa-mail": "", "baa-domain": w.Domain}) {
 		left, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Kind: kind, Domain: domain}, storage.Page{Limit: 10})
 		require.NoError(t, err)
 		if kind != "baa-domain" {

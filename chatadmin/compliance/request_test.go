@@ -105,7 +105,7 @@ func TestPrices(t *testing.T) {
 		o.Product, o.Prices = "Acme Chat", []compliance.Price{{Seats: 10, Text: "€100 for a year"}, {Seats: 100, Text: "€800 for a year"}}
 	})
 	require.Len(t, w.x.Prices(), 2)
-	for seats, price := range map[int]string{0: "€100 for a year", 10: "€100 for a year", 99: "€100 for a year", 100: "€800 for a year", 5000: "€800 for a year"} {
+	for seats, price := range chatadmintest.InOrder(map[int]string{0: "€100 for a year", 10: "€100 for a year", 99: "€100 for a year", 100: "€800 for a year", 5000: "€800 for a year"}) {
 		a, err := w.x.Request(ctx, w.S, compliance.Form{Seats: seats, Acknowledge: "Yes", Price: price})
 		require.NoError(t, err)
 		require.Equal(t, price, a.Form.Price)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -57,7 +58,7 @@ func TestBlockers(t *testing.T) {
 	w.insert(w.message(hers.ID, second))
 	theirs := w.group(w.As(bob), "Theirs", ann)
 	w.insert(w.message(theirs.ID, ann))
-	for name, h := range map[string]chatadmin.Hold{"user": {User: ann.ID}, "chat": {User: bob.ID}, "writer": {User: second.ID}, "group": {Group: hers.ID}, "other group": {Group: theirs.ID}} {
+	for name, h := range chatadmintest.InOrder(map[string]chatadmin.Hold{"user": {User: ann.ID}, "chat": {User: bob.ID}, "writer": {User: second.ID}, "group": {Group: hers.ID}, "other group": {Group: theirs.ID}}) {
 		h.Reason = name
 		h, err := w.S.AddHold(ctx, h)
 		require.NoError(t, err)
@@ -90,10 +91,10 @@ func TestDefaultGroups(t *testing.T) {
 	w.insert(w.message(g.ID, bob), w.message(g.ID, ann), w.message(plain.ID, bob))
 	w.blocked(w.S, nil, "default_group", chatadmin.ErrDefaultGroup, ann.ID)
 
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		to   chatadmin.ID
 		want error
-	}{"nobody": {"no-such-user", chatadmin.ErrNotFound}, "no admin": {bob.ID, chatadmin.ErrInvalid}, "who goes": {ann.ID, chatadmin.ErrInvalid}} {
+	}{"nobody": {"no-such-user", chatadmin.ErrNotFound}, "no admin": {bob.ID, chatadmin.ErrInvalid}, "who goes": {ann.ID, chatadmin.ErrInvalid}}) {
 		_, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, &erase.Choice{TransferTo: c.to})
 		require.ErrorIs(t, err, c.want, name)
 	}
@@ -195,11 +196,11 @@ func TestBadInput(t *testing.T) {
 		many[i] = w.id("x")
 	}
 	_, boss := w.Open("Other", chatadmin.OfficeChat)
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		users []chatadmin.ID
 		want  error
 	}{"nobody": {nil, chatadmin.ErrInvalid}, "too many": {many, chatadmin.ErrInvalid}, "unknown": {[]chatadmin.ID{ann.ID, "no-such-user"}, chatadmin.ErrNotFound},
-		"of another domain": {[]chatadmin.ID{boss.ID}, chatadmin.ErrNotFound}} {
+		"of another domain": {[]chatadmin.ID{boss.ID}, chatadmin.ErrNotFound}}) {
 		_, err := w.d.Plan(ctx, w.S, c.users, nil)
 		require.ErrorIs(t, err, c.want, name)
 	}

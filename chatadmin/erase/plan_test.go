@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 )
 
@@ -17,7 +18,7 @@ func TestPlanFromOutside(t *testing.T) {
 	w := newWorld(t, memory())
 	ann, bob, second := w.user("ann"), w.user("bob"), w.user("second", admin)
 	before := w.everything()
-	for name, change := range map[string]func(p *erase.Plan){
+	for name, change := range chatadmintest.InOrder(map[string]func(p *erase.Plan){
 		"another kind":     func(p *erase.Plan) { p.Kind = erase.KindSchedule },
 		"no kind":          func(p *erase.Plan) { p.Kind = "" },
 		"domain":           func(p *erase.Plan) { p.Domain = "elsewhere" },
@@ -36,7 +37,7 @@ func TestPlanFromOutside(t *testing.T) {
 		"absurd":           func(p *erase.Plan) { p.Counts["x"] = math.MaxInt64 },
 		"no counts":        func(p *erase.Plan) { p.Counts = nil },
 		"everything":       func(p *erase.Plan) { *p = erase.Plan{} },
-	} {
+	}) {
 		p, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, nil)
 		require.NoError(t, err)
 		data, err := json.Marshal(p)

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -157,7 +158,7 @@ func TestHandOverRefused(t *testing.T) {
 	for n := range chatadmin.MaxBatch + 1 {
 		many[chatadmin.ID(fmt.Sprint("g", n))] = bob.ID
 	}
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		choice erase.Choice
 		want   error
 	}{
@@ -172,7 +173,7 @@ func TestHandOverRefused(t *testing.T) {
 		"without a group":      {erase.Choice{Transfer: single("", bob.ID)}, chatadmin.ErrInvalid},
 		"without a user":       {erase.Choice{Transfer: single(hers.ID, "")}, chatadmin.ErrInvalid},
 		"too many":             {erase.Choice{Transfer: many}, chatadmin.ErrInvalid},
-	} {
+	}) {
 		_, err := w.d.Plan(ctx, w.S, []chatadmin.ID{ann.ID}, &c.choice)
 		require.ErrorIs(t, err, c.want, name)
 	}

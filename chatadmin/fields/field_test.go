@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/fields"
 )
 
 // Every kind with values at its bounds, and what is kept; "!" is refused with
 // the code behind it.
 func TestValues(t *testing.T) {
-	for kind, cases := range map[fields.Kind][][2]string{
+	for kind, cases := range chatadmintest.InOrder(map[fields.Kind][][2]string{
 		fields.Text: {{"blue", "blue"}, {" blue  sky ", "blue  sky"}, {"", ""}, {"  ", ""}, {strings.Repeat("x", 250), strings.Repeat("x", 250)}, {strings.Repeat("x", 251), "!too_long"},
 			{"a\nb", "!bad_text"}, {"a\u200bb", "!bad_text"}, {"\xff", "!bad_text"}, {"=1+1", "=1+1"}},
 		fields.Number: {{"1", "1"}, {"-1.50", "-1.5"}, {"+01.50", "1.5"}, {"0", "0"}, {"-0.0", "0"}, {"000", "0"}, {"1.", "!bad_number"}, {".5", "!bad_number"}, {"1,5", "!bad_number"},
@@ -24,7 +25,7 @@ func TestValues(t *testing.T) {
 		fields.Date: {{"2026-03-01", "2026-03-01"}, {"2024-02-29", "2024-02-29"}, {"2026-02-29", "!bad_date"}, {"0000-01-01", "!bad_date"}, {"0001-01-01", "0001-01-01"}, {"9999-12-31", "9999-12-31"},
 			{"10000-01-01", "!bad_date"}, {"1.3.2026", "!bad_date"}, {"2026-3-1", "!bad_date"}, {"03/01/2026", "!bad_date"}},
 		fields.Choice: {{"Gold", "Gold"}, {"GOLD ", "Gold"}, {"straße", "Straße"}, {"STRASSE", "Straße"}, {"bronze", "!bad_choice"}, {"Gold,Silver", "!bad_choice"}},
-	} {
+	}) {
 		f := fields.Field{Name: "Thing", Kind: kind}
 		if kind == fields.Choice {
 			f.Choices = []string{"Gold", "Silver", "Straße"}

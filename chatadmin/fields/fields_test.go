@@ -44,7 +44,7 @@ func TestFind(t *testing.T) {
 
 	_, err = w.create("cid", "Cost centre", "x", "Salary", "1")
 	require.Equal(t, []string{"Cost centre bad_number", "Salary bad_field"}, told(t, err), "all at once")
-	for field, want := range map[string]error{"Salary": chatadmin.ErrNotFound, "Cost centre": chatadmin.ErrInvalid} {
+	for field, want := range chatadmintest.InOrder(map[string]error{"Salary": chatadmin.ErrNotFound, "Cost centre": chatadmin.ErrInvalid}) {
 		for _, err := range w.f.Find(ctx, w.S, field, "x") {
 			require.ErrorIs(t, err, want)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/preferences"
 	"chatadmin.example/sdk/chatadmin/smtpmail"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -71,7 +72,7 @@ func TestForward(t *testing.T) {
 func TestForwardWords(t *testing.T) {
 	w := newWorld(t)
 	u := w.Row(w.ann)
-	for tag, subject := range map[string]string{"": "Forwarded", "en-GB": "Forwarded", "fr": "Transféré", "de-AT": "Weitergeleitet", "es": "Reenviado", "nl": "Doorgestuurd"} {
+	for tag, subject := range chatadmintest.InOrder(map[string]string{"": "Forwarded", "en-GB": "Forwarded", "fr": "Transféré", "de-AT": "Weitergeleitet", "es": "Reenviado", "nl": "Doorgestuurd"}) {
 		f, err := w.p.Forward(&preferences.Values{Forward: preferences.NoReply, Language: tag}, &u, forwarded())
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(f.Mail.Subject, subject), f.Mail.Subject)
@@ -103,7 +104,7 @@ func TestForwardInjection(t *testing.T) {
 		head, _, _ := strings.Cut(raw, "\r\n\r\n")
 		require.NotContains(t, head, "\nBcc:")
 	}
-	for field, change := range map[string]func(*preferences.Message){
+	for field, change := range chatadmintest.InOrder(map[string]func(*preferences.Message){
 		"to bad_email":     func(m *preferences.Message) { m.To = "a@b.example\r\nBcc: thief@evil.example" },
 		"to bad_email ":    func(m *preferences.Message) { m.To = "a@b.example, thief@evil.example" },
 		"to missing":       func(m *preferences.Message) { m.To = "" },
@@ -111,7 +112,7 @@ func TestForwardInjection(t *testing.T) {
 		"link bad_link ":   func(m *preferences.Message) { m.Link = "/m/7" },
 		"link bad_link  ":  func(m *preferences.Message) { m.Link = "https://desk.example/\nx" },
 		"comment too_long": func(m *preferences.Message) { m.Comment = strings.Repeat("x", 50_001) },
-	} {
+	}) {
 		m := forwarded()
 		change(&m)
 		_, err := w.p.Forward(&preferences.Values{Forward: preferences.CanRespond}, &u, m)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/erase"
 	"chatadmin.example/sdk/chatadmin/provisioning"
 )
@@ -35,7 +36,7 @@ func TestContactsAfterAnything(t *testing.T) {
 					logins[id] = w.is(id).Login
 				}
 			}
-			for id, p := range people {
+			for id, p := range chatadmintest.InOrder(people) {
 				if p.gone {
 					continue
 				}

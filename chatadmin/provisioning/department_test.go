@@ -25,7 +25,7 @@ func TestDepartmentNames(t *testing.T) {
 	w := newWorld(t)
 	buses := w.department("  Buses ")
 	require.Equal(t, "Buses", buses.Name)
-	for name, want := range map[string]string{"": "name missing", " \u00a0": "name missing", "a\x00b": "name bad_text", "a\u202eb": "name bad_text", "buses": "name taken", "BUSES": "name taken"} {
+	for name, want := range chatadmintest.InOrder(map[string]string{"": "name missing", " \u00a0": "name missing", "a\x00b": "name bad_text", "a\u202eb": "name bad_text", "buses": "name taken", "BUSES": "name taken"}) {
 		_, err := w.p.CreateDepartment(ctx, w.S, name)
 		require.Equal(t, []string{want}, codes(t, err), "%q", name)
 	}
@@ -186,12 +186,12 @@ func TestDepartmentAdmin(t *testing.T) {
 	u, err := w.p.CreateUser(ctx, s, form("fresh"))
 	require.NoError(t, err)
 	require.Equal(t, "Buses", u.Department)
-	for name, n := range map[string]provisioning.NewUser{"elsewhere": form("a.b.c", in("Trams")), "a guest": form("a.b.c", func(n *provisioning.NewUser) { n.Kind = chatadmin.Guest }),
-		"an admin": form("a.b.c", func(n *provisioning.NewUser) { n.Role = chatadmin.RoleAdmin })} {
+	for name, n := range chatadmintest.InOrder(map[string]provisioning.NewUser{"elsewhere": form("a.b.c", in("Trams")), "a guest": form("a.b.c", func(n *provisioning.NewUser) { n.Kind = chatadmin.Guest }),
+		"an admin": form("a.b.c", func(n *provisioning.NewUser) { n.Role = chatadmin.RoleAdmin })}) {
 		_, err := w.p.CreateUser(ctx, s, n)
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 	}
-	for name, e := range map[string]chatadmin.UserEdit{"moves": {Department: to("Trams")}, "leaves": {Department: to("")}, "turns guest": {Kind: to(chatadmin.Guest)}} {
+	for name, e := range chatadmintest.InOrder(map[string]chatadmin.UserEdit{"moves": {Department: to("Trams")}, "leaves": {Department: to("")}, "turns guest": {Kind: to(chatadmin.Guest)}}) {
 		_, err := w.p.EditUser(ctx, s, bus.ID, provisioning.UserEdit{UserEdit: e})
 		require.ErrorIs(t, err, chatadmin.ErrForbidden, name)
 	}

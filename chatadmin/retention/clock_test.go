@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/retention"
 	"chatadmin.example/sdk/chatadmin/storage"
 )
@@ -164,7 +165,7 @@ func TestPlanFromOutside(t *testing.T) {
 	w.crowd()
 	w.days(90)
 	before := w.all()
-	for name, change := range map[string]func(p *retention.Plan){
+	for name, change := range chatadmintest.InOrder(map[string]func(p *retention.Plan){
 		"another kind":  func(p *retention.Plan) { p.Kind = retention.KindSet },
 		"no kind":       func(p *retention.Plan) { p.Kind = "" },
 		"domain":        func(p *retention.Plan) { p.Domain = "elsewhere" },
@@ -179,7 +180,7 @@ func TestPlanFromOutside(t *testing.T) {
 		"negative held": func(p *retention.Plan) { p.Held.Files = -1 },
 		"holds":         func(p *retention.Plan) { p.Basis = "" },
 		"everything":    func(p *retention.Plan) { *p = retention.Plan{} },
-	} {
+	}) {
 		data, err := json.Marshal(w.plan(w.S))
 		require.NoError(t, err)
 		var p retention.Plan

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -114,13 +115,13 @@ func TestAssertionsRefused(t *testing.T) {
 	w := newWorld(t, chatadmin.OfficeChat)
 	w.user("ann")
 	long := make([]byte, 1025)
-	for name, a := range map[string]signin.Attempt{
+	for name, a := range chatadmintest.InOrder(map[string]signin.Attempt{
 		"subject of a password": {Login: "ann@acme.example", Subject: "1"},
 		"issuer of a password":  {Login: "ann@acme.example", Issuer: "a"},
 		"SAML without issuer":   {Login: "ann@acme.example", Method: signin.SAML, Subject: "1"},
 		"long subject":          {Login: "ann@acme.example", Method: signin.Google, Subject: string(long)},
 		"long issuer":           {Login: "ann@acme.example", Method: signin.Google, Issuer: string(long)},
-	} {
+	}) {
 		_, err := w.gate.SignIn(ctx, w.Domain, a, w.verify("right"))
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
 	}

@@ -382,7 +382,7 @@ func TestSecondFactor(t *testing.T) {
 	// Whoever loses access, or their device, while the challenge is open does
 	// not come in.
 	attempt.Trust = secret.Value{}
-	for reason, change := range map[signin.Reason]func(on bool) error{
+	for reason, change := range chatadmintest.InOrder(map[signin.Reason]func(on bool) error{
 		signin.NoAccess: func(on bool) error {
 			if on {
 				_, err := w.Host.DenyAccess(ctx, u.ID)
@@ -399,7 +399,7 @@ func TestSecondFactor(t *testing.T) {
 			_, err := w.Host.ActivateUsers(ctx, u.ID)
 			return err
 		},
-	} {
+	}) {
 		id := ask()
 		require.NoError(t, change(true))
 		answers := second.answers

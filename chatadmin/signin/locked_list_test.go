@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
@@ -120,12 +121,12 @@ func TestLockedUsersNarrowed(t *testing.T) {
 	w.guess("ann")
 	w.Clock.Advance(time.Minute)
 	w.guess("bob")
-	for want, q := range map[string]signin.LockedQuery{
+	for want, q := range chatadmintest.InOrder(map[string]signin.LockedQuery{
 		"bob ann": {Kinds: []chatadmin.Kind{chatadmin.Network, chatadmin.Guest}, Search: "ACME"},
 		"bob":     {Search: "emile  b"},
 		"ann":     {Kinds: []chatadmin.Kind{chatadmin.Network}},
 		"":        {Role: role.ID, Search: "ann"},
-	} {
+	}) {
 		require.Equal(t, want, w.locked(q), "%+v", q)
 	}
 	require.Equal(t, "bob", w.locked(signin.LockedQuery{Role: role.ID}))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/support"
 	"chatadmin.example/sdk/chatadmin/support/redact"
 )
@@ -30,7 +31,7 @@ func TestLogHandler(t *testing.T) {
 
 // What each level logs.
 func TestLogLevels(t *testing.T) {
-	for level, logged := range map[support.Level]int{support.None: 0, support.ErrorsOnly: 1, support.Warnings: 2, support.Info: 3, support.Debug: 4, "": 1} {
+	for level, logged := range chatadmintest.InOrder(map[support.Level]int{support.None: 0, support.ErrorsOnly: 1, support.Warnings: 2, support.Info: 3, support.Debug: 4, "": 1}) {
 		var out bytes.Buffer
 		h := support.NewLogHandler(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}), support.Debug, nil)
 		child := slog.New(h).With("a", 1)

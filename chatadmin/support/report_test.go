@@ -407,7 +407,7 @@ func TestReports(t *testing.T) {
 	_, err = w.x.Send(ctx, bob, b)
 	require.NoError(t, err)
 	from := w.Clock.Now().Add(-3 * time.Hour)
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		s    *chatadmin.Scope
 		q    support.Query
 		want int
@@ -420,7 +420,7 @@ func TestReports(t *testing.T) {
 		"from":      {w.desk, support.Query{From: from.Add(time.Minute)}, 3},
 		"to":        {w.desk, support.Query{To: from.Add(time.Minute)}, 1},
 		"of nobody": {w.desk, support.Query{User: w.S.Actor()}, 0},
-	} {
+	}) {
 		var got []support.Report
 		for r, err := range w.x.Reports(ctx, c.s, c.q) {
 			require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/integrations/slack"
 	"chatadmin.example/sdk/integrations/slack/slacktest"
 )
@@ -50,7 +51,7 @@ func TestSignatures(t *testing.T) {
 	w := newWorld(t, nil)
 	body := fixture(t, "event_message.json")
 	now := w.Clock.Now().Unix()
-	for name, c := range map[string]struct {
+	for name, c := range chatadmintest.InOrder(map[string]struct {
 		at, secret string
 		body       []byte
 		want       int
@@ -66,7 +67,7 @@ func TestSignatures(t *testing.T) {
 		"none":           {"", slacktest.SigningSecret, body, 401},
 		"another secret": {strconv.FormatInt(now, 10), "x", body, 401},
 		"no secret":      {strconv.FormatInt(now, 10), "", body, 401},
-	} {
+	}) {
 		code, _ := w.post("application/json", c.body, "X-Slack-Request-Timestamp", c.at, "X-Slack-Signature", slack.Sign(c.secret, c.at, c.body))
 		require.Equal(t, c.want, code, name)
 	}
@@ -93,7 +94,7 @@ func TestSignatures(t *testing.T) {
 func TestOutgoingWebhookToken(t *testing.T) {
 	w := newWorld(t, nil)
 	body := string(fixture(t, "outgoing_user.form"))
-	for name, b := range map[string]string{"another team": strings.Replace(body, "T0EXAMPLE", "T0OTHER", 1), "no token": strings.Replace(body, "aaaaBBBBcccc111122223333", "", 1), "garbage": "%zz"} {
+	for name, b := range chatadmintest.InOrder(map[string]string{"another team": strings.Replace(body, "T0EXAMPLE", "T0OTHER", 1), "no token": strings.Replace(body, "aaaaBBBBcccc111122223333", "", 1), "garbage": "%zz"}) {
 		code, _ := w.post(formType, []byte(b))
 		require.Equal(t, 401, code, name)
 	}

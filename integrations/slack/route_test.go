@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/integrations"
 	"chatadmin.example/sdk/integrations/slack"
@@ -124,7 +125,7 @@ func TestRequestURLOfTwoDomains(t *testing.T) {
 func TestRequestURLRefuses(t *testing.T) {
 	w := newWorld(t, nil)
 	const event = `{"type":"event_callback","team_id":"T0EXAMPLE","event":{"type":"message","channel":"C0GENERAL","user":"U0ALICE","text":"x","ts":"1700000000.000100"}}`
-	for body, want := range map[string]int{event: 200, `{}`: 200, `[`: 200, `{"type":"event_callback"}`: 200, `{"type":"app_rate_limited"}`: 200} {
+	for body, want := range chatadmintest.InOrder(map[string]int{event: 200, `{}`: 200, `[`: 200, `{"type":"event_callback"}`: 200, `{"type":"app_rate_limited"}`: 200}) {
 		require.Equal(t, want, w.common(slacktest.SigningSecret, body).Code, body)
 		require.Equal(t, http.StatusUnauthorized, w.common("another secret", body).Code, body)
 	}
