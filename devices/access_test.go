@@ -28,7 +28,7 @@ func TestDisableAndEnable(t *testing.T) {
 		require.Equal(t, devices.ByAdmin, ds[0].Reasons)
 		require.False(t, w.authorized(out))
 	}
-	require.Len(t, w.events(devices.KindDisable), 1, "asking for what is the case changes nothing")
+	require.Len(t, w.Events(devices.KindDisable), 1, "asking for what is the case changes nothing")
 
 	stays := w.register(w.ann, "phone")
 	require.Equal(t, disabled, stays.Device.Status)
@@ -40,8 +40,8 @@ func TestDisableAndEnable(t *testing.T) {
 	require.Equal(t, enabled, w.device(out.Device.ID).Status)
 	require.False(t, w.authorized(out), "revoked credentials do not come back")
 	require.True(t, w.authorized(w.register(w.ann, "phone")))
-	require.Len(t, w.events(devices.KindEnable), 1)
-	e := w.events(devices.KindDisable)[0]
+	require.Len(t, w.Events(devices.KindEnable), 1)
+	e := w.Events(devices.KindDisable)[0]
 	require.Equal(t, w.Boss.ID, e.Actor)
 	require.Equal(t, []chatadmin.ID{out.Device.ID, w.ann.ID}, e.Targets)
 	require.Equal(t, []chatadmin.FieldChange{{Field: "disabled_by", After: "admin"}, {Field: "status", Before: "enabled", After: "disabled"}}, e.Changes[out.Device.ID])

@@ -72,7 +72,7 @@ func TestActivity(t *testing.T) {
 	w.checkIn(out)
 	require.NoError(t, w.r.Remove(ctx, w.S, devices.These(out.Device.ID)))
 	require.Zero(t, flush())
-	require.Empty(t, w.events("device.seen"))
+	require.Empty(t, w.Events("device.seen"))
 }
 
 // What cannot be written, of one domain, is no loss to the others, and is

@@ -201,7 +201,7 @@ func (x spoilt) spoil(w *ward, damage func(string) string) {
 		require.NoError(w.T, err)
 		require.Len(w.T, rs, 1)
 		rs[0].Data = []byte(damage(string(rs[0].Data)))
-		w.put(rs[0])
+		w.PutRecord(rs[0])
 		return
 	}
 	id := x.row(w)
@@ -331,7 +331,7 @@ func TestDamageIsRepaired(t *testing.T) {
 				w := newWard(t)
 				kind, id := x.name(w)
 				x.spoil(w, damage)
-				require.Equal(t, []string{kind + " " + id}, w.damaged())
+				require.Equal(t, []string{kind + " " + id}, w.Damaged())
 				listed, err := all(w.r.Devices(ctx, w.S, devices.Query{}))
 				require.NoError(t, err)
 				require.Len(t, listed, 5)
@@ -346,11 +346,11 @@ func TestDamageIsRepaired(t *testing.T) {
 				did, err := w.Admin.Work(ctx)
 				require.NoError(t, err)
 				require.Contains(t, []int{1, 2}, did["device pushes"], "that of bob, and what can be read of ann")
-				require.Len(t, w.damaged(), 1)
+				require.Len(t, w.Damaged(), 1)
 				require.NoError(t, w.S.Repair(ctx, kind, id))
-				require.Empty(t, w.damaged())
+				require.Empty(t, w.Damaged())
 				require.NoError(t, w.S.Repair(ctx, kind, w.none(kind, id)), "it can be read")
-				require.Len(t, w.events(chatadmin.KindRepair), 1)
+				require.Len(t, w.Events(chatadmin.KindRepair), 1)
 				if x.mended != nil {
 					x.mended(t, w)
 				}
@@ -370,7 +370,7 @@ func (w *ward) none(kind, id string) string {
 	case "device.user":
 		return string(w.bob.ID)
 	}
-	w.put(storage.Record{Key: storage.Key{Kind: kind, Domain: w.Domain, ID: "whole"}, Data: []byte(`{"v":1,"id":"x","device":"x","generation":1,"state":"cancelled"}`)})
+	w.PutRecord(storage.Record{Key: storage.Key{Kind: kind, Domain: w.Domain, ID: "whole"}, Data: []byte(`{"v":1,"id":"x","device":"x","generation":1,"state":"cancelled"}`)})
 	return "whole"
 }
 
@@ -390,7 +390,7 @@ func TestRepairNeedsPower(t *testing.T) {
 	require.ErrorIs(t, w.Admin.As(w.Domain, clerk.ID).Repair(ctx, "device", string(w.phone.Device.ID)), chatadmin.ErrForbidden)
 	require.ErrorIs(t, w.Host.Repair(ctx, "device", "none"), chatadmin.ErrNotFound)
 	require.ErrorIs(t, w.Host.Repair(ctx, "device", "a b"), chatadmin.ErrNotFound)
-	require.Len(t, w.damaged(), 1)
+	require.Len(t, w.Damaged(), 1)
 	_, err = w.S.DenyAccess(ctx, w.ann.ID)
 	require.NoError(t, err)
 	require.NoError(t, w.S.Repair(ctx, "device", string(w.phone.Device.ID)))
@@ -404,7 +404,7 @@ func TestContradiction(t *testing.T) {
 		x := spoilt{row: func(w *ward) chatadmin.ID { return w.phone.Device.ID }}
 		x.spoil(w, func(string) string { return data })
 		require.False(t, w.authorized(w.phone))
-		require.Len(t, w.damaged(), 1)
+		require.Len(t, w.Damaged(), 1)
 	}
 }
 
@@ -464,7 +464,7 @@ func TestLostCommandOutlivesTheDevice(t *testing.T) {
 				w := newWard(t)
 				spoils["command"].spoil(w, damage)
 				end(w)
-				require.Empty(t, w.damaged())
+				require.Empty(t, w.Damaged())
 				got := w.checkInTwice(w.tablet)
 				require.Len(t, got, 1)
 				require.NoError(t, w.ack(w.tablet, got[0].ID))

@@ -96,7 +96,7 @@ func (w *world) oldJob(planned any, done, total int64, result string) chatadmin.
 	params, err := json.Marshal(planned)
 	require.NoError(w.T, err)
 	id := w.Admin.NewID()
-	w.put(storage.Record{Key: storage.Key{Kind: "job", Domain: w.Domain, ID: string(id)}, Data: fmt.Appendf(nil,
+	w.PutRecord(storage.Record{Key: storage.Key{Kind: "job", Domain: w.Domain, ID: string(id)}, Data: fmt.Appendf(nil,
 		`{"id":%q,"kind":"wipe devices","actor":%q,"state":"running","done":%d,"total":%d,"started":"2026-01-02T03:04:05Z","params":%s,"result":%s}`,
 		id, w.Boss.ID, done, total, params, result)})
 	// What a process has taken over of earlier versions it does not look for
@@ -187,12 +187,12 @@ func TestDamagedWipeRun(t *testing.T) {
 	for _, data := range []string{"", "{}", "null", "[]", whole[:60], strings.Replace(whole, `"v":1`, `"v":2`, 1), strings.Replace(whole, device, `"xx"`, 1),
 		strings.Replace(whole, `"skipped":0`, `"skipped":2`, 1), strings.Replace(whole, `"asked":0`, `"asked":-1`, 1), strings.Replace(whole, `"generation":1`, `"generation":0`, 1),
 		strings.Replace(whole, `"state":"running"`, `"state":"xx"`, 1), strings.Replace(whole, `"done":0`, `"done":-1`, 1)} {
-		w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.Domain, ID: "bad"}, Data: []byte(data)})
+		w.PutRecord(storage.Record{Key: storage.Key{Kind: "run", Domain: w.Domain, ID: "bad"}, Data: []byte(data)})
 		_, err := w.r.ResumeWipe(ctx, w.S, "bad", nil)
 		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
 		_, err = w.r.WipeRun(ctx, w.S, "bad")
 		require.ErrorIs(t, err, chatadmin.ErrDamaged, data)
-		require.Equal(t, []string{"run bad"}, w.damaged(), data)
+		require.Equal(t, []string{"run bad"}, w.Damaged(), data)
 		plan, err := w.r.PlanWipe(ctx, w.S, devices.These(other.Device.ID))
 		require.NoError(t, err)
 		run, err := w.r.ApplyWipe(ctx, w.S, plan, nil)
@@ -205,7 +205,7 @@ func TestDamagedWipeRun(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.True(t, w.authorized(out))
-	w.put(storage.Record{Key: storage.Key{Kind: "run", Domain: w.Domain, ID: "bad"}, Data: []byte(whole)})
+	w.PutRecord(storage.Record{Key: storage.Key{Kind: "run", Domain: w.Domain, ID: "bad"}, Data: []byte(whole)})
 	_, err := w.r.ResumeWipe(ctx, w.S, "bad", nil)
 	require.NoError(t, err, "it can be read")
 	require.False(t, w.authorized(out))

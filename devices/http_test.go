@@ -125,7 +125,7 @@ func TestHandlerRefuses(t *testing.T) {
 	})
 	out := w.register(w.ann, "phone")
 	_, url := w.serve(t, &devices.HandlerOptions{PerMinute: 1000})
-	before := len(w.events(""))
+	before := len(w.Events(""))
 	const good = `{"device_id":"phone","type":"ios"}`
 	bearer := "Bearer " + out.WipeToken.Plain()
 	for name, c := range map[string]struct {
@@ -187,7 +187,7 @@ func TestHandlerRefuses(t *testing.T) {
 			require.NotContains(t, string(text), "hunter2")
 		})
 	}
-	require.Equal(t, before, len(w.events("")))
+	require.Equal(t, before, len(w.Events("")))
 	require.Contains(t, log.String(), "hunter2", "the host's log has what happened")
 	require.True(t, w.authorized(out))
 }

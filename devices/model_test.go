@@ -360,7 +360,7 @@ func (m *model) check(what string) {
 func (m *model) delivered() {
 	for _, kind := range []string{devices.KindDeliverWipe, devices.KindAnswerWipe, devices.KindWipe} {
 		seen := map[string]bool{}
-		for _, e := range m.events(kind) {
+		for _, e := range m.Events(kind) {
 			for target, changes := range e.Changes {
 				for _, c := range changes {
 					if c.Field == "wipe" {

@@ -40,7 +40,7 @@ func TestOldData(t *testing.T) {
 		if kind == "device.push" || owner == "" {
 			r.Due = w.Clock.Now()
 		}
-		w.put(r)
+		w.PutRecord(r)
 	}
 	record("device.command", "wiping", `{"v":1,"id":"c1","device":"wiping","generation":1,"state":"requested","asked":"2026-01-02T03:04:05Z","asked_by":"host","hash":"`+hash+`"}`, "")
 	record("device.command", "gone", `{"v":1,"id":"c2","device":"gone","generation":3,"state":"delivered","asked":"2026-01-02T03:04:05Z","asked_by":"u","delivered":"2026-01-02T03:04:06Z","hash":"`+hash+`"}`, "")
@@ -50,7 +50,7 @@ func TestOldData(t *testing.T) {
 	record("device.removed", string(w.ann.ID)+".gone", `{"v":1,"device":"gone"}`, w.ann.ID)
 	record("device.user", string(w.ann.ID), `{"v":1}`, w.ann.ID)
 
-	require.Empty(t, w.damaged())
+	require.Empty(t, w.Damaged())
 	require.Equal(t, devices.ByAdmin|devices.ByUser|devices.ByOwner, w.device("out").Reasons)
 	require.Equal(t, devices.Acknowledged, w.device("wiped").Wipe)
 	require.ElementsMatch(t, []chatadmin.ID{"wiping", "gone"}, ids(w.pending(0)))

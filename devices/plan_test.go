@@ -37,7 +37,7 @@ func TestPlanWipe(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, map[string]int64{"devices": 4, "users": 4, "enabled": 3, "without_push": 1, "left_alone": 1}, plan.Counts)
 	require.Len(t, plan.Warnings, 2)
-	require.Empty(t, w.events(devices.KindWipe)[1:], "planning changes nothing")
+	require.Empty(t, w.Events(devices.KindWipe)[1:], "planning changes nothing")
 
 	text, err := json.Marshal(plan)
 	require.NoError(t, err)
@@ -142,11 +142,11 @@ func TestResumeWipe(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{999, 1}, []int64{run.Data.Asked, run.Data.Skipped})
 	require.Len(t, w.pending(0), 999)
-	require.Len(t, w.events(devices.KindWipe), 2)
+	require.Len(t, w.Events(devices.KindWipe), 2)
 	again, err := w.r.ResumeWipe(ctx, w.S, run.ID, nil)
 	require.NoError(t, err)
 	require.Equal(t, run.Data, again.Data)
-	require.Len(t, w.events(devices.KindWipe), 2)
+	require.Len(t, w.Events(devices.KindWipe), 2)
 	_, err = w.r.ResumeWipe(ctx, w.S, "none", nil)
 	require.ErrorIs(t, err, chatadmin.ErrNotFound)
 }

@@ -39,7 +39,7 @@ func TestRaceAcknowledge(t *testing.T) {
 				_, err := r.CheckIn(ctx, out.WipeToken.Plain())
 				return err
 			})
-			require.Len(t, w.events(devices.KindDeliverWipe), 1)
+			require.Len(t, w.Events(devices.KindDeliverWipe), 1)
 			ended := map[devices.Wipe]int{}
 			states := make([]devices.Wipe, 100)
 			for n, err := range chatadmintest.AtOnce(100, func(n int) error {
@@ -55,7 +55,7 @@ func TestRaceAcknowledge(t *testing.T) {
 				}
 			}
 			require.Len(t, ended, 1, "all were told the same: %v", ended)
-			require.Len(t, w.events(devices.KindAnswerWipe), 1)
+			require.Len(t, w.Events(devices.KindAnswerWipe), 1)
 			history, err := w.r.History(ctx, w.S, out.Device.ID)
 			require.NoError(t, err)
 			require.Len(t, history, 1)
@@ -106,7 +106,7 @@ func TestRaceAdmins(t *testing.T) {
 			}
 		}
 	}
-	oneOrder(t, w.events("device."), w.device(out.Device.ID))
+	oneOrder(t, w.Events("device."), w.device(out.Device.ID))
 }
 
 // oneOrder follows the fields of one device through the audit log.
@@ -164,7 +164,7 @@ func TestCrashOverAnswer(t *testing.T) {
 			require.ErrorIs(t, w.ack(out, command.ID), crash)
 			c(store, nil)
 			require.NoError(t, w.ack(out, command.ID))
-			require.Len(t, w.events(devices.KindAnswerWipe), 1)
+			require.Len(t, w.Events(devices.KindAnswerWipe), 1)
 			require.Equal(t, devices.Acknowledged, w.device(out.Device.ID).Wipe)
 		})
 	}

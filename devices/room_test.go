@@ -150,7 +150,7 @@ func TestDisablingIsBounded(t *testing.T) {
 	require.NotContains(t, ds, "phone0")
 	require.Len(t, w.checkIn(wiped), 1, "and so is a wipe")
 	require.NoError(t, w.ack(wiped, command.ID))
-	require.NotEmpty(t, w.events(devices.KindRemove))
+	require.NotEmpty(t, w.Events(devices.KindRemove))
 	rs, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Kind: "device.history"}, chatadmin.Page{Limit: 1000})
 	require.NoError(t, err)
 	require.Len(t, rs, 1)

@@ -45,7 +45,7 @@ func TestUserAccess(t *testing.T) {
 			require.False(t, w.authorized(phone))
 			require.True(t, w.authorized(w.register(w.ann, "phone")))
 			require.Equal(t, disabled, w.register(w.ann, "tablet").Device.Status)
-			e := w.events(devices.KindDisable)[0]
+			e := w.Events(devices.KindDisable)[0]
 			require.ElementsMatch(t, []chatadmin.ID{phone.Device.ID, tablet.Device.ID, w.ann.ID}, e.Targets)
 			require.Equal(t, w.Boss.ID, e.Actor)
 		})
@@ -252,7 +252,7 @@ func TestThousandUsers(t *testing.T) {
 	enabledNow, err := all(w.r.Devices(ctx, w.Host, devices.Query{Status: enabled}))
 	require.NoError(t, err)
 	require.Len(t, enabledNow, 3000)
-	require.Len(t, w.events(devices.KindDisable), 6, "each names five hundred devices and their users")
+	require.Len(t, w.Events(devices.KindDisable), 6, "each names five hundred devices and their users")
 }
 
 // Registering and deactivating at once: whichever comes first, nobody without

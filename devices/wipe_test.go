@@ -32,7 +32,7 @@ func TestWipe(t *testing.T) {
 		require.Len(t, got, 1)
 		require.Equal(t, command.ID, got[0].ID)
 	}
-	require.Len(t, w.events(devices.KindDeliverWipe), 1, "it was delivered once")
+	require.Len(t, w.Events(devices.KindDeliverWipe), 1, "it was delivered once")
 	require.ErrorIs(t, w.ack(out, "another"), devices.ErrStale)
 	_, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 	require.ErrorIs(t, err, devices.ErrState, "too late")
@@ -44,7 +44,7 @@ func TestWipe(t *testing.T) {
 	failed, err := w.r.Acknowledge(ctx, out.WipeToken.Plain(), command.ID, devices.Outcome{Failed: true})
 	require.NoError(t, err)
 	require.Equal(t, devices.Acknowledged, failed.State, "the first answer counts")
-	require.Len(t, w.events(devices.KindAnswerWipe), 1)
+	require.Len(t, w.Events(devices.KindAnswerWipe), 1)
 	require.Empty(t, w.checkIn(out))
 	d = w.device(out.Device.ID)
 	require.Equal(t, []any{disabled, devices.Wiped, devices.Acknowledged}, []any{d.Status, d.Reasons, d.Wipe})
@@ -177,7 +177,7 @@ func TestRemove(t *testing.T) {
 	ds, err := all(w.r.Devices(ctx, w.Host, devices.Query{}))
 	require.NoError(t, err)
 	require.Empty(t, ds)
-	removed := w.events(devices.KindRemove)[0]
+	removed := w.Events(devices.KindRemove)[0]
 	require.Equal(t, []chatadmin.FieldChange{{Field: "status", Before: "disabled"}}, removed.Changes[out.Device.ID])
 	owned, _, err := w.Store.ListRecords(ctx, storage.RecordQuery{Domain: w.Domain, Owner: out.Device.ID}, chatadmin.Page{Limit: 10})
 	require.NoError(t, err)
@@ -280,7 +280,7 @@ func TestRemovedCancelWipe(t *testing.T) {
 	d, err := w.r.CancelWipe(ctx, w.S, out.Device.ID)
 	require.NoError(t, err)
 	require.Equal(t, []any{out.Device.ID, disabled, devices.Cancelled, w.Boss.ID}, []any{d.ID, d.Status, d.Wipe, d.Command.EndedBy})
-	e := w.events(devices.KindCancelWipe)
+	e := w.Events(devices.KindCancelWipe)
 	require.Len(t, e, 1)
 	require.Equal(t, []chatadmin.ID{out.Device.ID}, e[0].Targets)
 	_, err = w.r.CancelWipe(ctx, w.S, out.Device.ID)

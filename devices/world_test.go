@@ -2,7 +2,6 @@ package devices_test
 
 import (
 	"context"
-	"fmt"
 	"testing"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/secret"
-	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
 	"chatadmin.example/sdk/devices"
 )
@@ -104,13 +102,6 @@ func (w *world) ack(out devices.Registered, command chatadmin.ID) error {
 	return err
 }
 
-func (w *world) events(kind string) []chatadmin.AuditEvent {
-	w.T.Helper()
-	es, err := all(w.Host.Events(ctx, chatadmin.EventQuery{Kind: kind}))
-	require.NoError(w.T, err)
-	return es
-}
-
 func (w *world) pending(atLeast time.Duration) []devices.Device {
 	w.T.Helper()
 	ds, err := all(w.r.Pending(ctx, w.Host, atLeast))
@@ -127,36 +118,4 @@ func all[T any](seq func(func(T, error) bool)) ([]T, error) {
 		vs = append(vs, v)
 	}
 	return vs, nil
-}
-
-// put writes a record past the library, as somebody with access to the database
-// could.
-func (w *world) put(r storage.Record) {
-	w.T.Helper()
-	require.NoError(w.T, w.Store.Update(ctx, storage.Fence{}, func(ctx context.Context, tx storage.Tx) error {
-		rs, err := tx.Records(ctx, []storage.Key{r.Key})
-		if err != nil {
-			return err
-		}
-		c := storage.Write[storage.Record]{Row: r}
-		if len(rs) > 0 {
-			c.Was = rs[0].Rev
-		}
-		c.Row.Rev = storage.NextRev(c.Was, w.Clock.Now(), 1)
-		conflicts, err := tx.ChangeRecords(ctx, []storage.Write[storage.Record]{c})
-		if err == nil && len(conflicts) > 0 {
-			err = fmt.Errorf("%v", conflicts)
-		}
-		return err
-	}))
-}
-
-// damaged lists what cannot be read in the domain, by kind and ID.
-func (w *world) damaged() (found []string) {
-	w.T.Helper()
-	for bad, err := range w.Host.Damaged(ctx) {
-		require.NoError(w.T, err)
-		found = append(found, bad.Kind+" "+bad.ID)
-	}
-	return found
 }

@@ -220,7 +220,7 @@ func TestOddDevices(t *testing.T) {
 		w := newWorld(t, p)
 		ann := w.User("ann@acme.example")
 		ask := func(a signin.Attempt) error {
-			asked, err := w.twofa.Ask(ctx, w.settings(), ann, a)
+			asked, err := w.twofa.Ask(ctx, w.Settings(), ann, a)
 			if err != nil {
 				return err
 			}
@@ -255,7 +255,7 @@ func TestChallenges(t *testing.T) {
 	c := w.challenged(ann)
 	o, err := w.twofa.Open(ctx, w.Domain, c.ID)
 	require.NoError(t, err)
-	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.Domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev, Settings: w.settings()}, o)
+	require.Equal(t, signin.Open{Challenge: c.ID, Domain: w.Domain, User: ann.ID, Client: signin.Web, Method: signin.Password, Rev: o.Rev, Settings: w.Settings()}, o)
 	other, err := w.Admin.AsHost(w.Domain).Admin().NewToken("x", "y")
 	require.NoError(t, err)
 	d2, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true}})
@@ -306,7 +306,7 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 
 	// The same of another domain.
 	d2, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
-		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.Settings().Policies }})
 	require.NoError(t, err)
 	host := w.Admin.AsHost(d2.ID)
 	twin, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "eve@acme.example", NoInvitation: true})
@@ -314,7 +314,7 @@ func TestSwappedSecretsDoNotOpen(t *testing.T) {
 	rec := w.record(eve)
 	rec.Domain, rec.ID, rec.Owner = d2.ID, string(twin.ID), twin.ID
 	w.PutRecord(rec)
-	asked, err := w.twofa.Ask(ctx, w.settings(), twin, signin.Attempt{Client: signin.Web})
+	asked, err := w.twofa.Ask(ctx, w.Settings(), twin, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
 	require.Nil(t, asked.Challenge.Enrolment)
 	_, err = answer(w.twofa, d2.ID, asked.Challenge.ID, w.code(secret))
@@ -379,9 +379,9 @@ func TestAwkwardNames(t *testing.T) {
 	admin, f := w.process(w.Store, ringOf(t, "k1"), nil)
 	d, boss, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme: R&D = 50% + ü", Preset: chatadmin.Engage,
 		Admin:    chatadmin.NewUser{Login: "boss:one", Email: "b@acme.example", FirstName: "B", LastName: "Oss", NoInvitation: true},
-		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.Settings().Policies }})
 	require.NoError(t, err)
-	asked, err := f.Ask(ctx, w.settings(), boss, signin.Attempt{Client: signin.Web})
+	asked, err := f.Ask(ctx, w.Settings(), boss, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
 	require.Contains(t, asked.Challenge.Enrolment.URI.Reveal(), "otpauth://totp/Acme%20R%26D%20%3D%2050%25%20%2B%20%C3%BC:boss%20one?")
 	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret.Reveal()))
@@ -413,7 +413,7 @@ func TestWithoutKeys(t *testing.T) {
 	ann := w.User("ann@acme.example")
 	c := w.challenged(ann)
 	admin, f := w.process(w.Store, nil, nil)
-	_, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{})
+	_, err := f.Ask(ctx, w.Settings(), ann, signin.Attempt{})
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
 	_, err = f.Answer(ctx, signin.Open{Challenge: c.ID, Domain: w.Domain, User: ann.ID, Rev: 1}, "123456", false)
 	require.ErrorIs(t, err, twofa.ErrNoKeys)

@@ -68,7 +68,7 @@ func TestModeThatShutsOut(t *testing.T) {
 				for _, code := range c.want {
 					require.ErrorIs(t, err, map[string]error{"no_admin": chatadmin.ErrLastAdmin, "no_mailer": twofa.ErrNoMailer}[code])
 				}
-				now, err := twofa.PolicyOf(w.settings())
+				now, err := twofa.PolicyOf(w.Settings())
 				require.NoError(t, err)
 				require.Equal(t, twofa.Off, now.Mode)
 			}
@@ -155,7 +155,7 @@ func TestForgedModePlan(t *testing.T) {
 	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, other), chatadmin.ErrNotFound, "another domain looks like none")
 	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, nil), chatadmin.ErrInvalid)
 	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, &twofa.Plan{}), chatadmin.ErrInvalid)
-	now, err := twofa.PolicyOf(w.settings())
+	now, err := twofa.PolicyOf(w.Settings())
 	require.NoError(t, err)
 	require.Equal(t, twofa.Off, now.Mode)
 	require.NoError(t, w.twofa.Apply(ctx, w.S, forge(func(map[string]any) {})), "as it was made")

@@ -105,13 +105,13 @@ func TestChaos(t *testing.T) {
 		_, f := w.process(good.Handle(&memstore.Options{Chaos: &memstore.Chaos{Seed: seed, Rerun: 0.4, UnknownKept: 0.3, UnknownLost: 0.1}}), ringOf(t, "k1"), nil)
 		cs := make([]string, 10)
 		for i := range cs {
-			asked, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web})
+			asked, err := f.Ask(ctx, w.Settings(), ann, signin.Attempt{Client: signin.Web})
 			require.NoError(t, err)
 			cs[i] = asked.Challenge.ID
 		}
 		var right atomic.Int64
 		tokens := make(chan string, 100)
-		code, set := w.code(enrolled), w.settings()
+		code, set := w.code(enrolled), w.Settings()
 		race(func(n int) {
 			a, err := answer(f, w.Domain, cs[n%10], code, true)
 			if err == nil && a.Right {
@@ -134,7 +134,7 @@ func TestChaos(t *testing.T) {
 		let := false
 		for range 5 {
 			w.Clock.Advance(days)
-			asked, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web})
+			asked, err := f.Ask(ctx, w.Settings(), ann, signin.Attempt{Client: signin.Web})
 			require.NoError(t, err)
 			a, err := answer(f, w.Domain, asked.Challenge.ID, w.code(enrolled))
 			let = let || err == nil && a.Right

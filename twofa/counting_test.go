@@ -79,7 +79,7 @@ func TestStatements(t *testing.T) {
 	w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: 30 * days})
 	ann := w.User("ann@acme.example")
 	enrolled := w.enrol(ann)
-	set := w.settings()
+	set := w.Settings()
 	c := w.challenged(ann)
 	wrong, right := w.challenged(ann), w.challenged(ann)
 	counted := &counting{Store: w.Store}

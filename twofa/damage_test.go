@@ -147,7 +147,7 @@ func TestDamagedStateInTheDomain(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			b := newBroken(t, damage)
-			require.Equal(t, []string{"twofa " + string(b.ann.ID)}, b.damaged())
+			require.Equal(t, []string{"twofa " + string(b.ann.ID)}, b.Damaged())
 			for _, call := range []func() error{
 				func() error { _, err := b.twofa.Open(ctx, b.Domain, b.challenge.ID); return err },
 				func() error { _, err := b.twofa.Challenge(ctx, b.Domain, b.challenge.ID); return err },
@@ -188,7 +188,7 @@ func TestDamagedStateIsRepaired(t *testing.T) {
 			t.Run(how+"/"+name, func(t *testing.T) {
 				b := newBroken(t, damage)
 				require.NoError(t, mend(b, b.S))
-				require.Empty(t, b.damaged())
+				require.Empty(t, b.Damaged())
 				require.Contains(t, b.Events(twofa.KindReset)[0].Targets, b.ann.ID)
 				asked, err := b.ask(b.ann, b.token)
 				require.NoError(t, err)
@@ -285,7 +285,7 @@ func TestOldState(t *testing.T) {
 			`"challenges":[{"hash":"AAAA","kind":"authenticator","epoch":1,"client":"web","method":"password","expires":"2026-01-02T03:14:05Z","n":1,"tries":1}],`+
 			`"remembered":[{"id":"x","hash":"AAAA","client":"web","epoch":1,"since":"2026-01-02T03:04:05Z","used":"2026-01-02T03:04:05Z","expires":"2026-02-02T03:04:05Z"}],`+
 			`"notices":[{"id":"twofa-enrolled-1","what":"enrolled","at":"2026-01-02T03:04:05Z","due":"2026-01-02T03:04:05Z"}]}`, base64.StdEncoding.EncodeToString(sealed))})
-	require.Empty(t, w.damaged())
+	require.Empty(t, w.Damaged())
 	did, err := w.Admin.Work(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, did["two-factor notices"])

@@ -57,11 +57,11 @@ func TestWholeMatrix(t *testing.T) {
 				for who, u := range chatadmintest.InOrder(people) { // and what Ask does is what the table says
 					cells++
 					require.Equal(t, who, u.Kind.String())
-					asked, err := w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Client: client, Method: method})
+					asked, err := w.twofa.Ask(ctx, w.Settings(), u, signin.Attempt{Client: client, Method: method})
 					if rule == twofa.RuleAsked && mode == twofa.Email && err != nil {
 						require.ErrorIs(t, err, twofa.ErrTooMany) // so many mails in no time
 						w.Clock.Advance(days)
-						asked, err = w.twofa.Ask(ctx, w.settings(), u, signin.Attempt{Client: client, Method: method})
+						asked, err = w.twofa.Ask(ctx, w.Settings(), u, signin.Attempt{Client: client, Method: method})
 					}
 					require.NoError(t, err)
 					require.Equal(t, rule == twofa.RuleAsked, asked.Challenge != nil, "%s, a %s with %q by %q", mode, who, client, method)
@@ -86,7 +86,7 @@ func cellsOf(table string) [][]string {
 // With the mode off nothing is read and nothing written.
 func TestOffAsksTheStoreNothing(t *testing.T) {
 	w := newWorld(t, twofa.Policy{})
-	set := w.settings()
+	set := w.Settings()
 	counted := &counting{Store: w.Store}
 	_, f := w.process(counted, ringOf(t, "k1"), nil)
 	for _, c := range []signin.Client{signin.Web, signin.IOS, signin.UnknownClient} {
@@ -101,7 +101,7 @@ func TestOffAsksTheStoreNothing(t *testing.T) {
 func TestBrokenPolicyDenies(t *testing.T) {
 	w := newWorld(t, byApp)
 	for _, p := range []string{`{"v":1,"mode":"none"}`, `{"v":2,"mode":"email"}`, `[]`, `{"v":1,"mode":"email","validity":-1}`, `{"v":1,"mode":"email","validity":99999999}`} {
-		set := *w.settings()
+		set := *w.Settings()
 		set.Policies = map[string]json.RawMessage{"twofa": json.RawMessage(p)}
 		_, err := w.twofa.Ask(ctx, &set, w.Boss, signin.Attempt{Client: signin.Web})
 		require.Error(t, err, p)

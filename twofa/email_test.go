@@ -93,7 +93,7 @@ func TestResend(t *testing.T) {
 func TestMailboxIsNotFlooded(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann, bob := w.User("ann@acme.example"), w.User("bob@acme.example")
-	set := w.settings()
+	set := w.Settings()
 	race(func(int) { _, _ = w.twofa.Ask(ctx, set, ann, passwordRight(ann, "")) })
 	require.Len(t, w.Mail.To(ann.Email), 5)
 	_, err := w.ask(ann, "")
@@ -190,7 +190,7 @@ func TestFailedMailsDoNotCount(t *testing.T) {
 		_, f := w.process(w.Store, ringOf(t, "k1"), nil, func(o *chatadmin.Options) {
 			o.Mailer = mailer(func(context.Context, chatadmin.Mail) error { cancel(); return away })
 		})
-		_, err := f.Ask(gone, w.settings(), ann, attempt(""))
+		_, err := f.Ask(gone, w.Settings(), ann, attempt(""))
 		require.ErrorIs(t, err, away)
 	}
 }
@@ -201,11 +201,11 @@ func TestNoUsableAddress(t *testing.T) {
 	w := newWorld(t, byMail)
 	admin, f := w.process(w.Store, ringOf(t, "k1"), nil)
 	d, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true},
-		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.Settings().Policies }})
 	require.NoError(t, err)
 	u, err := admin.AsHost(d.ID).CreateUser(ctx, chatadmin.NewUser{Login: "radio7", FirstName: "Ann", LastName: "Smith"})
 	require.NoError(t, err)
-	asked, err := f.Ask(ctx, w.settings(), u, signin.Attempt{Client: signin.Web})
+	asked, err := f.Ask(ctx, w.Settings(), u, signin.Attempt{Client: signin.Web})
 	require.ErrorIs(t, err, twofa.ErrNoAddress)
 	require.Equal(t, signin.Asked{}, asked)
 	e, err := f.Explain(ctx, admin.AsHost(d.ID), u.ID, signin.Web, signin.Password)

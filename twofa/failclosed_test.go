@@ -39,7 +39,7 @@ func TestRandomnessEnds(t *testing.T) {
 			ring, err := keyring.New(d, key("k1"))
 			require.NoError(t, err)
 			_, f := w.process(w.Store, ring, nil, func(o *chatadmin.Options) { o.Rand = d })
-			asked, err := f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web})
+			asked, err := f.Ask(ctx, w.Settings(), ann, signin.Attempt{Client: signin.Web})
 			if err == nil {
 				require.NotNil(t, asked.Challenge)
 				break
@@ -178,7 +178,7 @@ func TestBrokenStateStopsNobodyElse(t *testing.T) {
 func TestModeChangesWhileAsking(t *testing.T) {
 	w := newWorld(t, byMail)
 	ann := w.User("ann@acme.example")
-	before := w.settings()
+	before := w.Settings()
 	w.mode(byApp)
 	asked, err := w.twofa.Ask(ctx, before, ann, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
@@ -213,12 +213,12 @@ func TestNoticeWithoutAddress(t *testing.T) {
 	w := newWorld(t, byApp)
 	admin, f := w.process(w.Store, ringOf(t, "k1"), nil)
 	d, _, err := admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat, Admin: chatadmin.NewUser{Login: "boss", FirstName: "The", LastName: "Boss", NoInvitation: true},
-		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.Settings().Policies }})
 	require.NoError(t, err)
 	host := admin.AsHost(d.ID)
 	u, err := host.CreateUser(ctx, chatadmin.NewUser{Login: "radio7", FirstName: "Ann", LastName: "Smith", NoInvitation: true})
 	require.NoError(t, err)
-	asked, err := f.Ask(ctx, w.settings(), u, signin.Attempt{Client: signin.Web})
+	asked, err := f.Ask(ctx, w.Settings(), u, signin.Attempt{Client: signin.Web})
 	require.NoError(t, err)
 	a, err := answer(f, d.ID, asked.Challenge.ID, w.code(asked.Challenge.Enrolment.Secret.Reveal()))
 	require.NoError(t, err)

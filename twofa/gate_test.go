@@ -17,7 +17,7 @@ import (
 func gated(t *testing.T, p twofa.Policy) (*world, *signin.Gate) {
 	t.Helper()
 	w := newWorld(t, p)
-	set := w.settings()
+	set := w.Settings()
 	d, boss, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Radio", Preset: chatadmin.ESChat,
 		Admin:    chatadmin.NewUser{Login: "boss", Email: "boss@radio.example", FirstName: "The", LastName: "Boss", NoInvitation: true},
 		Settings: func(s *chatadmin.Settings) { s.Policies = set.Policies }})

@@ -110,7 +110,7 @@ func TestNothingLeaks(t *testing.T) {
 	keep("code", w.code(enrolled))
 	w.PutRecord(mine)
 	_, other := w.process(&lossy{Store: store, failFrom: 1}, ringOf(t, "k9"), nil)
-	_, err = other.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(next)})
+	_, err = other.Ask(ctx, w.Settings(), ann, signin.Attempt{Client: signin.Web, Trust: secret.Hide(next)})
 	require.Error(t, err)
 	show(err)
 	for _, id := range []string{c.ID + "x", next, token, enrolled} {
@@ -183,7 +183,7 @@ func TestNothingLeaks(t *testing.T) {
 		}
 	}
 	require.Positive(t, records)
-	d, err := json.Marshal(w.settings())
+	d, err := json.Marshal(w.Settings())
 	require.NoError(t, err)
 	out.Write(d)
 

@@ -36,7 +36,7 @@ func TestNothingGiven(t *testing.T) {
 		require.ErrorIs(t, f.Apply(ctx, w.S, nil), chatadmin.ErrInvalid)
 		_, err := f.Ask(ctx, nil, w.Boss, signin.Attempt{})
 		require.ErrorIs(t, err, chatadmin.ErrInvalid)
-		_, err = f.Ask(ctx, w.settings(), chatadmin.User{}, signin.Attempt{})
+		_, err = f.Ask(ctx, w.Settings(), chatadmin.User{}, signin.Attempt{})
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
 		_, err = f.Open(ctx, "", "")
 		require.ErrorIs(t, err, chatadmin.ErrNotFound)
@@ -55,7 +55,7 @@ func TestNothingGiven(t *testing.T) {
 
 	// Without a ring nobody signs in, and nothing else is refused.
 	_, none := w.process(w.Store, nil, nil)
-	_, err := none.Ask(ctx, w.settings(), w.Boss, attempt(""))
+	_, err := none.Ask(ctx, w.Settings(), w.Boss, attempt(""))
 	require.ErrorIs(t, err, twofa.ErrNoKeys)
 	_, err = none.Answer(ctx, signin.Open{}, "123456", false)
 	require.ErrorIs(t, err, twofa.ErrNoKeys)

@@ -131,7 +131,7 @@ func TestSetMode(t *testing.T) {
 	require.ErrorIs(t, w.twofa.Apply(ctx, w.S, &other), chatadmin.ErrInvalid)
 	require.NoError(t, w.twofa.Apply(ctx, w.S, p))
 	require.NoError(t, w.twofa.Apply(ctx, w.S, p), "again: nothing to do")
-	got, err := twofa.PolicyOf(w.settings())
+	got, err := twofa.PolicyOf(w.Settings())
 	require.NoError(t, err)
 	require.Equal(t, p.Now, got)
 	es := w.Events(twofa.KindMode)

@@ -21,7 +21,7 @@ func (w *world) reload(u chatadmin.User, challenge string, change ...func(*signi
 	for _, f := range change {
 		f(&a)
 	}
-	asked, err := w.twofa.Ask(ctx, w.settings(), u, a)
+	asked, err := w.twofa.Ask(ctx, w.Settings(), u, a)
 	require.NoError(w.T, err)
 	require.NotNil(w.T, asked.Challenge)
 	return asked.Challenge
@@ -127,7 +127,7 @@ func TestReloadWithoutTheKey(t *testing.T) {
 	_, f := w.process(w.Store, ringOf(t, "k2"), nil)
 	_, err := f.Challenge(ctx, w.Domain, c.ID)
 	require.ErrorIs(t, err, keyring.ErrUnknownKey)
-	_, err = f.Ask(ctx, w.settings(), ann, signin.Attempt{Client: signin.Web, Method: signin.Password, Challenge: c.ID})
+	_, err = f.Ask(ctx, w.Settings(), ann, signin.Attempt{Client: signin.Web, Method: signin.Password, Challenge: c.ID})
 	require.ErrorIs(t, err, keyring.ErrUnknownKey)
 	_, none := w.process(w.Store, nil, nil)
 	_, err = none.Challenge(ctx, w.Domain, c.ID)

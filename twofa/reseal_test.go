@@ -59,7 +59,7 @@ func TestReseal(t *testing.T) {
 	admin, f := w.process(w.Store, ring, nil)
 
 	// Signing in does it for one.
-	c, err := f.Ask(ctx, w.settings(), users[0], attempt(""))
+	c, err := f.Ask(ctx, w.Settings(), users[0], attempt(""))
 	require.NoError(t, err)
 	a, err := answer(f, w.Domain, c.Challenge.ID, w.code(secretOf(0)))
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestReseal(t *testing.T) {
 	require.Equal(t, map[string]int{"k2": 450}, w.sealedBy(users))
 	_, only := w.process(w.Store, ringOf(t, "k2"), nil)
 	for _, i := range []int{1, 201, 449} {
-		c, err := only.Ask(ctx, w.settings(), users[i], attempt(""))
+		c, err := only.Ask(ctx, w.Settings(), users[i], attempt(""))
 		require.NoError(t, err)
 		a, err := answer(only, w.Domain, c.Challenge.ID, w.code(secretOf(i)))
 		require.NoError(t, err)
@@ -174,7 +174,7 @@ func TestDamagedReseal(t *testing.T) {
 		run, err := f.Reseal(ctx, host, nil)
 		require.NoError(t, err, data)
 		require.Equal(t, chatadmin.RunDone, run.State)
-		require.Equal(t, []string{"run bad"}, w.damaged(), data)
+		require.Equal(t, []string{"run bad"}, w.Damaged(), data)
 	}
 }
 

@@ -86,7 +86,7 @@ func TestWhoIsRemembered(t *testing.T) {
 		w := newWorld(t, twofa.Policy{Mode: twofa.Authenticator, Validity: c.validity})
 		ann := w.User("ann@acme.example")
 		secret := w.enrol(ann)
-		asked, err := w.twofa.Ask(ctx, w.settings(), ann, signin.Attempt{Client: c.client})
+		asked, err := w.twofa.Ask(ctx, w.Settings(), ann, signin.Attempt{Client: c.client})
 		require.NoError(t, err)
 		token := w.right(asked.Challenge.ID, w.code(secret), c.remember)
 		require.Equal(t, c.want, token != "", "%+v", c)
@@ -99,7 +99,7 @@ func TestCopiedToken(t *testing.T) {
 	bob := w.User("bob@acme.example")
 	w.enrol(bob)
 	d2, _, err := w.Admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "B", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "b@b.example", NoInvitation: true},
-		Settings: func(s *chatadmin.Settings) { s.Policies = w.settings().Policies }})
+		Settings: func(s *chatadmin.Settings) { s.Policies = w.Settings().Policies }})
 	require.NoError(t, err)
 	twin, err := w.Admin.AsHost(d2.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example", NoInvitation: true})
 	require.NoError(t, err)
@@ -107,7 +107,7 @@ func TestCopiedToken(t *testing.T) {
 		u      chatadmin.User
 		client signin.Client
 	}{"another user": {bob, signin.Web}, "another domain": {twin, signin.Web}, "a desktop client": {ann, signin.Desktop}, "a Mac": {ann, signin.Mac}, "no known client": {ann, signin.UnknownClient}}) {
-		asked, err := w.twofa.Ask(ctx, w.settings(), a.u, signin.Attempt{Client: a.client, Trust: secret.Hide(token)})
+		asked, err := w.twofa.Ask(ctx, w.Settings(), a.u, signin.Attempt{Client: a.client, Trust: secret.Hide(token)})
 		require.NoError(t, err)
 		require.NotNil(t, asked.Challenge, name)
 		require.True(t, asked.Trust.IsZero())
@@ -189,7 +189,7 @@ func TestRotationRace(t *testing.T) {
 		o := &twofa.Options{TrustGrace: grace}
 		w, ann, _, token := trusted(t, store, o)
 		_, other := w.process(store.Handle(nil), ringOf(t, "k1"), o)
-		set := w.settings()
+		set := w.Settings()
 		var rotated, passed atomic.Int64
 		var mu sync.Mutex
 		var next string
@@ -227,7 +227,7 @@ func TestRotationRace(t *testing.T) {
 func TestOverlappingTabs(t *testing.T) {
 	store := memstore.New(nil)
 	w, ann, _, token := trusted(t, store, nil)
-	set := w.settings()
+	set := w.Settings()
 	var slow *twofa.Service
 	var fast signin.Asked
 	_, slow = w.process(&between{Store: store, do: func() {

@@ -100,18 +100,10 @@ func (w *world) mode(p twofa.Policy) {
 	require.NoError(w.T, w.twofa.Apply(ctx, w.Host, plan))
 }
 
-// settings are the domain's, as the gate reads them.
-func (w *world) settings() *chatadmin.Settings {
-	w.T.Helper()
-	_, set, err := w.Admin.AsHost(w.Domain).View(ctx, "")
-	require.NoError(w.T, err)
-	return &set
-}
-
 // ask is a sign-in whose password was right.
 func (w *world) ask(u chatadmin.User, trust string) (signin.Asked, error) {
 	w.T.Helper()
-	return w.twofa.Ask(ctx, w.settings(), u, passwordRight(u, trust))
+	return w.twofa.Ask(ctx, w.Settings(), u, passwordRight(u, trust))
 }
 
 // passwordRight is the attempt of a user whose password was right.
@@ -211,16 +203,6 @@ func (w *world) record(u chatadmin.User) storage.Record {
 	require.NoError(w.T, err)
 	require.Len(w.T, rs, 1)
 	return rs[0]
-}
-
-// damaged lists what cannot be read in the domain, by kind and ID.
-func (w *world) damaged() (found []string) {
-	w.T.Helper()
-	for bad, err := range w.Host.Damaged(ctx) {
-		require.NoError(w.T, err)
-		found = append(found, bad.Kind+" "+bad.ID)
-	}
-	return found
 }
 
 // race runs f a hundred times at once, each with its number.

@@ -185,6 +185,24 @@ func (w *World) EventsOf(target chatadmin.ID, kind string) []chatadmin.AuditEven
 	return w.events(chatadmin.EventQuery{Target: target, Kind: kind})
 }
 
+// Settings are those of the domain.
+func (w *World) Settings() *chatadmin.Settings {
+	w.T.Helper()
+	_, set, err := w.Host.View(w.ctx, "")
+	require.NoError(w.T, err)
+	return &set
+}
+
+// Damaged lists what cannot be read in the domain, each by kind and ID.
+func (w *World) Damaged() (found []string) {
+	w.T.Helper()
+	for bad, err := range w.Host.Damaged(w.ctx) {
+		require.NoError(w.T, err)
+		found = append(found, bad.Kind+" "+bad.ID)
+	}
+	return found
+}
+
 // Row is a user as stored.
 func (w *World) Row(id chatadmin.ID) chatadmin.User {
 	w.T.Helper()

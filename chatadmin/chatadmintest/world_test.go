@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
+	"chatadmin.example/sdk/chatadmin/storage"
 	"chatadmin.example/sdk/devices"
 )
 
@@ -30,6 +31,10 @@ func TestWorld(t *testing.T) {
 	require.NoError(t, err)
 	w.PutUser(ann.ID, func(u *chatadmin.User) { u.Title = "Clerk" })
 	require.Equal(t, "Clerk", w.Row(ann.ID).Title)
+	require.Equal(t, chatadmin.DomainActive, w.Settings().State)
+	require.Empty(t, w.Damaged())
+	w.PutRecord(storage.Record{Key: storage.Key{Kind: "hold", Domain: w.Domain, ID: "h"}, Data: []byte("{")})
+	require.Equal(t, []string{"hold h"}, w.Damaged())
 	require.Len(t, w.Events(devices.KindRegister), 1)
 	other, _ := w.Open("Other", chatadmin.OfficeChat)
 	require.NotEqual(t, w.Domain, other)

@@ -76,11 +76,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	n.Email, n.LastName, n.Parts = "bob@acme.example", "Bobson", []chatadmin.UserPart{w.p.Part(setter("language", "fr", "notify_assigned", "on", "live_chat", "c", "avatar", "blob/1"))}
 	bob, err := w.S.CreateUser(ctx, n)
 	require.NoError(t, err)
-	is := w.p.InForce(w.settings(), &bob)
+	is := w.p.InForce(w.Settings(), &bob)
 	require.Equal(t, []any{"fr", preferences.On, "blob/1"}, []any{is.Language, is.NotifyAssigned, is.Avatar})
 	bob, err = w.S.EditUser(ctx, bob.ID, chatadmin.UserEdit{Parts: []chatadmin.UserPart{w.p.Part(setter("live_chat", ""))}})
 	require.NoError(t, err)
-	require.Empty(t, w.p.InForce(w.settings(), &bob).Avatar, "it is shown in the live chat alone")
+	require.Empty(t, w.p.InForce(w.Settings(), &bob).Avatar, "it is shown in the live chat alone")
 }
 
 func TestAudit(t *testing.T) {
@@ -168,7 +168,7 @@ func TestLandingOfLostModule(t *testing.T) {
 	}
 	p, err := preferences.New(w.Admin, nil)
 	require.NoError(t, err)
-	require.Empty(t, p.Lands(w.settings(), &preferences.Values{Landing: "home"}), "a program without pages")
+	require.Empty(t, p.Lands(w.Settings(), &preferences.Values{Landing: "home"}), "a program without pages")
 }
 
 func TestNotFound(t *testing.T) {

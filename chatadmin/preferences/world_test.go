@@ -53,13 +53,6 @@ func (w *world) user(login, role string) chatadmin.ID {
 	return u.ID
 }
 
-func (w *world) settings() *chatadmin.Settings {
-	w.T.Helper()
-	_, set, err := w.Host.View(ctx, "")
-	require.NoError(w.T, err)
-	return &set
-}
-
 func (w *world) modules(modules ...string) {
 	w.T.Helper()
 	_, err := w.Host.ChangeSettings(ctx, func(set *chatadmin.Settings) error { set.Modules = modules; return nil })
