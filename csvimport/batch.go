@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // batchWriter decides the rows of one batch within a transaction.
@@ -197,8 +198,9 @@ func (im *importer) commitRows(ctx context.Context, w *chatadmin.Writer, run *im
 		return err
 	}
 	if im.plan.Settings.AllOrNothing && b.counts.Failed > 0 {
-		return fmt.Errorf("%w: line %d became invalid after planning; the %d rows before it were imported; fix the cause and resume", ErrRowsFailed,
-			im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line, b.base)
+		line := im.rows[strings.IndexByte(b.chunk.Letters, letterFailed)].line
+		return texts.Explain(fmt.Errorf("%w: line %d became invalid after planning; the %d rows before it were imported; fix the cause and resume", ErrRowsFailed, line, b.base),
+			"why.import_line", line, b.base)
 	}
 	if err := w.WriteUsers(ctx, KindImport, b.writes); err != nil {
 		return err

@@ -148,7 +148,8 @@ func readHeader(names []string, login chatadmin.LoginPolicy, set settings) (*hea
 		}
 		at := h.at[m.col]
 		if key := headingKey(name); at >= 0 && (keys[m.col] == key || m.rank < 0 && best[m.col].rank < 0) {
-			return nil, fileError("double_column", fmt.Sprintf("the columns %q and %q mean the same (%s): keep one of them", chatadmin.Cut(h.names[at]), chatadmin.Cut(name), h.field(m.col)))
+			return nil, fileError("double_column", fmt.Sprintf("the columns %q and %q mean the same (%s): keep one of them", chatadmin.Cut(h.names[at]), chatadmin.Cut(name), h.field(m.col)),
+				"why.csv_double", chatadmin.Cut(h.names[at]), chatadmin.Cut(name))
 		} else if at < 0 || m.rank < best[m.col].rank {
 			if at >= 0 {
 				h.losers = append(h.losers, loser{name: h.names[at], winner: name})
@@ -198,9 +199,11 @@ func (h *header) given(by map[string]string) (map[int]meaning, error) {
 		}
 		switch {
 		case !ok:
-			return nil, fileError("bad_mapping", fmt.Sprintf("there is no field %q for the column %q", chatadmin.Cut(field), chatadmin.Cut(heading)))
+			return nil, fileError("bad_mapping", fmt.Sprintf("there is no field %q for the column %q", chatadmin.Cut(field), chatadmin.Cut(heading)),
+				"why.column_field", chatadmin.Cut(field), chatadmin.Cut(heading))
 		case found < 0:
-			return nil, fileError("bad_mapping", fmt.Sprintf("there is no column %q; the file has %s", chatadmin.Cut(heading), h.found()))
+			return nil, fileError("bad_mapping", fmt.Sprintf("there is no column %q; the file has %s", chatadmin.Cut(heading), h.found()),
+				"why.csv_column", chatadmin.Cut(heading), listed(h.names))
 		}
 		m.rank = -1
 		all[found] = m

@@ -1,6 +1,9 @@
 package csvimport
 
-import "chatadmin.example/sdk/chatadmin"
+import (
+	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
+)
 
 // FileError says why a whole file was refused, before anything was changed. It
 // wraps chatadmin.ErrInvalid.
@@ -19,7 +22,11 @@ func (e *FileError) ErrorCode() string { return e.Code }
 // Unwrap is chatadmin.ErrInvalid.
 func (e *FileError) Unwrap() error { return chatadmin.ErrInvalid }
 
-func fileError(code, reason string) error { return &FileError{code, reason} }
+// fileError is a FileError with the text and the values by which it is said in
+// other languages.
+func fileError(code, reason, key string, values ...any) error {
+	return texts.Explain(&FileError{code, reason}, key, values...)
+}
 
 var (
 	// ErrRowsFailed is returned by an all-or-nothing import if a row fails.

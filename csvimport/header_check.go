@@ -30,24 +30,28 @@ func (h *header) found() string {
 func (h *header) check(names []string) error {
 	data := slices.ContainsFunc(names, func(s string) bool { return chatadmin.CheckEmail(strings.TrimSpace(s)) == nil })
 	known := slices.ContainsFunc(h.at, func(i int) bool { return i >= 0 })
+	example := strings.Join(h.example()[:5], ",")
 	switch {
 	case !h.has(colLogin) && data:
-		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; this file begins with data: %s", strings.Join(h.example()[:5], ","), h.found()))
+		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; this file begins with data: %s", example, h.found()),
+			"why.csv_data", example, listed(h.names))
 	case !known:
-		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; none of these is known: %s", strings.Join(h.example()[:5], ","), h.found()))
+		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; none of these is known: %s", example, h.found()),
+			"why.csv_headings", example, listed(h.names))
 	case !h.has(colLogin):
 		text := fmt.Sprintf("the column %q is missing: it says which user a line is about; the headings are %s", h.example()[3], h.found())
 		if near := h.nearest(); near != "" {
 			text += fmt.Sprintf("; is %q meant?", chatadmin.Cut(near))
 		}
-		return fileError("missing_column", text)
+		return fileError("missing_column", text, "why.csv_login", h.example()[3], listed(h.names))
 	}
 	if h.has(colEnabled) {
 		return nil
 	}
 	for _, name := range h.unknown {
 		if looksLikeStatus(name) {
-			return fileError("status_column", fmt.Sprintf("the column %q may say who has access, and it is not known how: rename it to Enabled, or say what it means", chatadmin.Cut(name)))
+			return fileError("status_column", fmt.Sprintf("the column %q may say who has access, and it is not known how: rename it to Enabled, or say what it means", chatadmin.Cut(name)),
+				"why.csv_status", chatadmin.Cut(name))
 		}
 	}
 	return nil

@@ -129,7 +129,8 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	}
 	for _, p := range needed {
 		if !role.May(p) {
-			return nil, fmt.Errorf("importing needs the permission %q, which the role %q lacks: %w", p, role.Name, chatadmin.ErrForbidden)
+			return nil, texts.Explain(fmt.Errorf("importing needs the permission %q, which the role %q lacks: %w", p, role.Name, chatadmin.ErrForbidden),
+				"why.import_permission", string(p), role.Name)
 		}
 	}
 	admins, err := s.AdminsInForce(ctx)
@@ -152,7 +153,7 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 		return nil, err
 	}
 	if sc.counts.Rows == 0 {
-		return nil, fileError("no_rows", "below the headings there is no line: nobody is in it")
+		return nil, &FileError{"no_rows", "below the headings there is no line: nobody is in it"}
 	}
 	p := &Plan{PlanHeader: s.PlanHeader(KindImportBegin, basis(d)), Settings: set, Columns: src.header.planColumns(), File: is.hash, login: domain.Login, format: src.file.Format(), index: sc.index, chunks: sc.chunks, Counts: sc.counts}
 	p.Encoding, p.Samples = p.format.Encoding, sc.samples

@@ -215,7 +215,7 @@ func (x *Imports) ReleaseImport(ctx context.Context, s *chatadmin.Scope, importI
 		case run.Data.Owed.Release != "":
 			return ErrLinkUsed
 		case run.Open():
-			return fmt.Errorf("import %s has not ended: resume it first: %w", importID, chatadmin.ErrTransition)
+			return texts.Explain(fmt.Errorf("import %s has not ended: resume it first: %w", importID, chatadmin.ErrTransition), "why.import_open")
 		}
 		return nil
 	})

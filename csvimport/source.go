@@ -86,10 +86,17 @@ func (c cancellable) Read(p []byte) (int, error) {
 	return c.ReadSeeker.Read(p)
 }
 
+// explained are the texts of errors with a number.
+var explained = map[string]string{csvfile.CodeHeader: "why.csv_header", csvfile.CodeManyRows: "why.csv_lines", csvfile.CodeTooLarge: "why.csv_size"}
+
 func refused(err error) error {
 	var fe *csvfile.FileError
 	if errors.As(err, &fe) {
-		return &FileError{fe.Code, fe.Reason}
+		err := &FileError{fe.Code, fe.Reason}
+		if key := explained[fe.Code]; key != "" && fe.Number > 0 {
+			return texts.Explain(err, key, fe.Number)
+		}
+		return err
 	}
 	return fmt.Errorf("reading the file: %w", err)
 }

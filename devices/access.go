@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Selection names the devices that a call is about: Devices, and all that Users
@@ -109,7 +110,8 @@ func mayStandIn(ctx context.Context, w *chatadmin.Writer, asker chatadmin.ID) er
 	case err != nil:
 		return err
 	case asker == chatadmin.HostActor || len(us) == 0 || us[0].Deleting:
-		return fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can decide about it: %w", chatadmin.ErrForbidden)
+		return texts.Explain(fmt.Errorf("the wipe was asked for by the application, or by somebody who is deleted: a domain admin can decide about it: %w", chatadmin.ErrForbidden),
+			"why.wipe_of_host")
 	}
 	return w.MayActOn(&us[0])
 }
@@ -239,7 +241,8 @@ var errNoDevices = fmt.Errorf("these users have no devices: %w", chatadmin.ErrNo
 // resolve lists what a selection selects, at most so many, each device once.
 func resolve(ctx context.Context, store storage.Reader, domain chatadmin.ID, sel Selection, most int) ([]chatadmin.ID, error) {
 	if len(sel.Devices) == 0 && len(sel.Users) == 0 || len(sel.Users) > chatadmin.MaxBatch || len(sel.Devices) > most {
-		return nil, fmt.Errorf("select up to %d devices, or the devices of up to %d users: %w", most, chatadmin.MaxBatch, chatadmin.ErrInvalid)
+		return nil, texts.Explain(fmt.Errorf("select up to %d devices, or the devices of up to %d users: %w", most, chatadmin.MaxBatch, chatadmin.ErrInvalid),
+			"why.devices_select", most)
 	}
 	if slices.ContainsFunc(sel.Users, notOpaque) {
 		return nil, fmt.Errorf("one of these is no ID of a user: %w", chatadmin.ErrNotFound)
@@ -264,7 +267,7 @@ func resolve(ctx context.Context, store storage.Reader, domain chatadmin.ID, sel
 				return nil, err
 			}
 			if add(d.ID); len(ids) > most {
-				return nil, fmt.Errorf("these are more than %d devices: select fewer: %w", most, chatadmin.ErrInvalid)
+				return nil, texts.Explain(fmt.Errorf("these are more than %d devices: select fewer: %w", most, chatadmin.ErrInvalid), "why.devices_select", most)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Wipe is how far the removal of the network's content from a device has come.
@@ -169,9 +170,9 @@ func step(e Event, w Wipe, r Reasons) (Wipe, Reasons, error) {
 		}
 		switch stop := r & rule.refuse; {
 		case stop&ByWipe != 0:
-			return w, r, fmt.Errorf("%s: a wipe is %s: %w", e, w, ErrWipePending)
+			return w, r, texts.Explain(fmt.Errorf("%s: a wipe is %s: %w", e, w, ErrWipePending), "why.device_wiping")
 		case stop&ByUser != 0:
-			return w, r, fmt.Errorf("%s: its user has no access: %w", e, ErrState)
+			return w, r, texts.Explain(fmt.Errorf("%s: its user has no access: %w", e, ErrState), "why.device_user_out")
 		case stop&ByAdmin == 0 && stop != 0:
 			return w, r, fmt.Errorf("%s: its user disabled it: %w", e, ErrState)
 		case stop != 0:
@@ -182,5 +183,9 @@ func step(e Event, w Wipe, r Reasons) (Wipe, Reasons, error) {
 		}
 		return w, r, nil
 	}
-	return w, r, fmt.Errorf("%s: the wipe is %s: %w", e, w, ErrState)
+	err := fmt.Errorf("%s: the wipe is %s: %w", e, w, ErrState)
+	if e == CancelWipe {
+		err = texts.Explain(err, "why.wipe_cancel")
+	}
+	return w, r, err
 }

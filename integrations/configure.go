@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Draft enables a service for a group, or for the acting user. It makes a draft
@@ -77,7 +78,7 @@ func (x *Integrations) Choices(ctx context.Context, s *chatadmin.Scope, of Of) (
 		return nil, err
 	}
 	if !c.data.Connected {
-		return nil, fmt.Errorf("%s: %w", svc.Info().Title, ErrNotConnected)
+		return nil, unauthenticated(svc)
 	}
 	if err := x.renew(ctx, svc, c); err != nil {
 		return nil, err
@@ -99,7 +100,7 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 		return Status{}, err
 	}
 	if !c.data.Connected {
-		return Status{}, fmt.Errorf("%s: %w: authenticate before saving", svc.Info().Title, ErrNotConnected)
+		return Status{}, unauthenticated(svc)
 	}
 	if err := x.renew(ctx, svc, c); err != nil {
 		return Status{}, err
@@ -117,7 +118,12 @@ func (x *Integrations) Save(ctx context.Context, s *chatadmin.Scope, of Of, sett
 	return x.Status(ctx, s, of)
 }
 
-var errMoved = errors.New("the integration was changed by somebody else meanwhile: look at it and try again")
+var errMoved = texts.Explain(fmt.Errorf("the integration was changed by somebody else meanwhile: look at it and try again: %w", chatadmin.ErrState), "why.connect_moved")
+
+// unauthenticated is ErrNotConnected with the name of the service.
+func unauthenticated(svc Service) error {
+	return texts.Explain(fmt.Errorf("%s: %w: authenticate first", svc.Info().Title, ErrNotConnected), "why.service_authenticate", svc.Info().Title)
+}
 
 // put writes a connection as it was loaded and changed; kind "" leaves no audit
 // event.

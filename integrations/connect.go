@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 const (
@@ -184,10 +185,14 @@ type Callback struct {
 }
 
 var (
-	errState    = fmt.Errorf("this sign-in was already used, has expired or was not begun here: begin again in the settings of the integration: %w", chatadmin.ErrInvalid)
-	errBrowser  = fmt.Errorf("this sign-in was begun by somebody else: begin it yourself in the settings of the integration: %w", chatadmin.ErrForbidden)
-	errSession  = fmt.Errorf("it could not be seen who is signed in in this browser: sign in, and begin again in the settings of the integration: %w", chatadmin.ErrInvalid)
-	errDeclined = fmt.Errorf("the sign-in was declined at the provider: %w", chatadmin.ErrInvalid)
+	errState = texts.Explain(fmt.Errorf("this sign-in was already used, has expired or was not begun here: begin again in the settings of the integration: %w", chatadmin.ErrInvalid),
+		"why.connect_over")
+	errBrowser = texts.Explain(fmt.Errorf("this sign-in was begun by somebody else: begin it yourself in the settings of the integration: %w", chatadmin.ErrForbidden),
+		"why.connect_other")
+	errSession = texts.Explain(fmt.Errorf("it could not be seen who is signed in in this browser: sign in, and begin again in the settings of the integration: %w", chatadmin.ErrInvalid),
+		"why.connect_unseen")
+	errDeclined = texts.Explain(fmt.Errorf("the sign-in was declined at the provider: %w", chatadmin.ErrInvalid),
+		"why.connect_declined")
 )
 
 // callback ends an OAuth journey, and tells what of its outcome the browser may

@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 const (
@@ -141,7 +142,7 @@ func (x *Integrations) DeadLetters(ctx context.Context, s *chatadmin.Scope, of O
 func (x *Integrations) Retry(ctx context.Context, s *chatadmin.Scope, id chatadmin.ID) error {
 	return x.endLetter(ctx, s, KindRetry, id, func(d deadData, now time.Time) (*storage.Record, error) {
 		if d.ID == "" { // it could not be read
-			return nil, fmt.Errorf("dead letter %s: it is damaged, and can only be discarded: %w", chatadmin.Cut(string(id)), chatadmin.ErrInvalid)
+			return nil, texts.Explain(fmt.Errorf("dead letter %s: it is damaged, and can only be discarded: %w", chatadmin.Cut(string(id)), chatadmin.ErrInvalid), "why.letter_damaged")
 		}
 		data, err := requeued(d.Data, now)
 		return &storage.Record{Key: storage.Key{Kind: d.Kind, Domain: s.Domain(), ID: d.ID}, Due: now, Data: data}, err

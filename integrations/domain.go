@@ -10,6 +10,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // The kinds of audit events.
@@ -216,5 +217,6 @@ func (x *Integrations) off(ctx context.Context, r storage.Reader, domain chatadm
 			names = append(names, name)
 		}
 	}
-	return fmt.Errorf("%s is %w: ask a domain admin (%s) to enable it among the domain's services", svc.Info().Title, ErrServiceOff, strings.Join(names, ", "))
+	return texts.Explain(fmt.Errorf("%s is %w: ask a domain admin (%s) to enable it among the domain's services", svc.Info().Title, ErrServiceOff, strings.Join(names, ", ")),
+		"why.service_off", svc.Info().Title, strings.Join(names, ", "))
 }

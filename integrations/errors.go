@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 var (
@@ -57,6 +58,24 @@ func (e *ProviderError) Error() string {
 		text += fmt.Sprintf("; it asks to wait for %s", e.After)
 	}
 	return text
+}
+
+// Message is the error as a text of the library, which is said in every
+// language. It names the service and the provider's code.
+func (e *ProviderError) Message() texts.Message {
+	key, what := "why.provider", e.Code
+	if what == "" {
+		what = e.Sentence
+	}
+	switch {
+	case e.SignIn:
+		key = "why.provider_signin"
+	case e.Again:
+		key = "why.provider_again"
+	}
+	m := texts.NewMessage(key, e.Service, chatadmin.Cut(what))
+	m.Text = e.Error()
+	return m
 }
 
 // Unwrap is chatadmin.ErrUnavailable.

@@ -14,6 +14,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/keyring"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Integrations connects the groups and users of an Admin's domains to outside
@@ -141,7 +142,8 @@ func (x *Integrations) authorise(ctx context.Context, r storage.Reader, s *chata
 	}
 	ms, err := r.Memberships(ctx, s.Domain(), []storage.Pair{{Group: owner, User: s.Actor()}})
 	if err == nil && (len(ms) == 0 || !ms[0].Admin) {
-		err = fmt.Errorf("group %q: only its admins and who has the permission %q may configure its integrations: %w", gs[0].Name, chatadmin.PermGroups, chatadmin.ErrForbidden)
+		err = texts.Explain(fmt.Errorf("group %q: only its admins and who has the permission %q may configure its integrations: %w", gs[0].Name, chatadmin.PermGroups, chatadmin.ErrForbidden),
+			"why.group_admins", gs[0].Name, string(chatadmin.PermGroups))
 	}
 	return err
 }

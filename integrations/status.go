@@ -8,6 +8,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Status is a connection as its admin sees it.
@@ -67,7 +68,7 @@ func (x *Integrations) ready(ctx context.Context, s *chatadmin.Scope, of Of) (Se
 	case !d.On:
 		return nil, nil, x.off(ctx, s.Admin().Store(), s.Domain(), svc)
 	case c.rev == 0:
-		return nil, nil, fmt.Errorf("%s is not enabled here yet: enable it first: %w", svc.Info().Title, chatadmin.ErrNotFound)
+		return nil, nil, texts.Explain(fmt.Errorf("%s is not enabled here yet: enable it first: %w", svc.Info().Title, chatadmin.ErrNotFound), "why.service_enable", svc.Info().Title)
 	}
 	return svc, c, nil
 }
@@ -84,7 +85,7 @@ func (x *Integrations) Status(ctx context.Context, s *chatadmin.Scope, of Of) (S
 		if !d.On {
 			return Status{}, x.off(ctx, s.Admin().Store(), s.Domain(), svc)
 		}
-		return Status{}, fmt.Errorf("%s has no settings here yet: %w", svc.Info().Title, chatadmin.ErrNotFound)
+		return Status{}, texts.Explain(fmt.Errorf("%s has no settings here yet: %w", svc.Info().Title, chatadmin.ErrNotFound), "why.service_enable", svc.Info().Title)
 	}
 	st := Status{Of: of, Title: svc.Info().Title, Enabled: d.On, State: c.data.State, Connected: c.data.Connected, Account: c.data.Label, By: c.data.By, Settings: c.Settings, Problem: c.data.Problem}
 	if h := c.Hooks[svc.Info().Hook]; h != nil {

@@ -211,6 +211,7 @@ func TestGuessesAreLimited(t *testing.T) {
 	race(func(n int) { _, _ = w.answer(cs[n%10].ID, another(good)) })
 	_, err = w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany)
+	waits(t, err, "why.codes_wrong")
 }
 
 // What comes with a sign-in is kept with its challenge as it was given, or

@@ -16,6 +16,7 @@ import (
 	"chatadmin.example/sdk/chatadmin/secret"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // The kinds of audit events of this package. KindAsk and KindAnswer are shown
@@ -384,7 +385,8 @@ func (t *Service) Challenge(ctx context.Context, domain chatadmin.ID, id string)
 // mayAnswer refuses as long as too many wrong codes in a row have been given.
 func (st *state) mayAnswer(now time.Time) error {
 	if st.paused(now) {
-		return fmt.Errorf("too many wrong codes were given; it is possible again at %s: %w", st.Until.Format("15:04:05 MST"), ErrTooMany)
+		return texts.Explain(fmt.Errorf("too many wrong codes were given; it is possible again at %s: %w", st.Until.Format("15:04:05 MST"), ErrTooMany),
+			"why.codes_wrong", st.Until)
 	}
 	return nil
 }
@@ -396,7 +398,8 @@ func (st *state) mayAnswer(now time.Time) error {
 func (st *state) mayMail(now time.Time) error {
 	st.Mails = slices.DeleteFunc(st.Mails, func(at time.Time) bool { return !now.Before(at.Add(mailWindow)) || ahead(at, now) })
 	if len(st.Mails) >= maxMails {
-		return fmt.Errorf("%d codes were sent; the next one can be sent at %s: %w", maxMails, st.Mails[0].Add(mailWindow).Format("15:04:05 MST"), ErrTooMany)
+		next := st.Mails[0].Add(mailWindow)
+		return texts.Explain(fmt.Errorf("%d codes were sent; the next one can be sent at %s: %w", maxMails, next.Format("15:04:05 MST"), ErrTooMany), "why.codes_sent", maxMails, next)
 	}
 	return nil
 }

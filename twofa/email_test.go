@@ -13,8 +13,19 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/signin"
 	"chatadmin.example/sdk/chatadmin/storage/memstore"
+	"chatadmin.example/sdk/chatadmin/texts"
 	"chatadmin.example/sdk/twofa"
 )
+
+// waits fails the test if an error does not say in every language until when one
+// waits.
+func waits(t *testing.T, err error, key string) {
+	t.Helper()
+	m, ok := texts.Explanation(err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, key, m.Code)
+	require.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d UTC$`, m.Values[len(m.Values)-1])
+}
 
 // A code by mail works once, within ten minutes, for its own challenge.
 func TestMailedCode(t *testing.T) {
@@ -98,6 +109,7 @@ func TestMailboxIsNotFlooded(t *testing.T) {
 	require.Len(t, w.Mail.To(ann.Email), 5)
 	_, err := w.ask(ann, "")
 	require.ErrorIs(t, err, twofa.ErrTooMany)
+	waits(t, err, "why.codes_sent")
 	w.challenged(bob)
 	require.Len(t, w.Mail.To(bob.Email), 1, "others are not concerned")
 	e, err := w.twofa.Explain(ctx, w.S, ann.ID, signin.Web, signin.Password)

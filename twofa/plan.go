@@ -336,7 +336,8 @@ func (t *Service) stillPass(ctx context.Context, w *chatadmin.Writer, p *Plan) e
 	}
 	planned := p.Counts["administrators_out"]
 	if out > planned || out > 0 && out == int64(len(admins)) && planned < p.Counts["administrators"] {
-		return fmt.Errorf("%d of %d administrators could not sign in by password any more; plan it anew: %w", out, len(admins), chatadmin.ErrPlanStale)
+		return texts.Explain(fmt.Errorf("%d of %d administrators could not sign in by password any more; plan it anew: %w", out, len(admins), chatadmin.ErrPlanStale),
+			"why.admins_out", out, len(admins))
 	}
 	if all := t.blockers(p.Now.Mode, int64(len(admins)), out); len(all) > 0 {
 		return &BlockedError{all}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // Mode is what a domain asks for beside the password.
@@ -41,7 +42,7 @@ func (p Policy) check() error {
 	case p.Validity < 0 || p.Validity > MaxValidity || p.Validity%time.Second != 0:
 		return fmt.Errorf("a validity period of %s: give whole seconds, from 0 (ask every time) to %d days: %w", p.Validity, MaxValidity/(24*time.Hour), chatadmin.ErrInvalid)
 	case p.Recovery && p.Mode != Authenticator:
-		return fmt.Errorf("recovery codes take the place of an authenticator: choose the mode %q: %w", Authenticator, chatadmin.ErrInvalid)
+		return texts.Explain(fmt.Errorf("recovery codes take the place of an authenticator: choose the mode %q: %w", Authenticator, chatadmin.ErrInvalid), "why.recovery_mode")
 	}
 	return nil
 }

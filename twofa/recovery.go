@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // RecoveryCodes makes ten recovery codes for a user and returns them, once:
@@ -37,7 +38,7 @@ func (t *Service) RecoveryCodes(ctx context.Context, s *chatadmin.Scope, user ch
 			return err
 		}
 		if !p.Recovery {
-			return fmt.Errorf("this domain has no recovery codes: an administrator can allow them: %w", chatadmin.ErrInvalid)
+			return texts.Explain(fmt.Errorf("this domain has no recovery codes: an administrator can allow them: %w", chatadmin.ErrInvalid), "why.recovery_off")
 		}
 		return change(ctx, w, user, func(st *state) (bool, error) {
 			if !st.enrolled() {

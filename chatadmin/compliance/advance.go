@@ -90,9 +90,9 @@ func (m move) may(s *chatadmin.Scope, r *request) error {
 	case s.Actor() == chatadmin.HostActor:
 	case m.customer && s.Domain() == r.New, m.step == Cancel && s.Domain() == r.Old && r.State == Requested:
 	case m.customer:
-		return fmt.Errorf("the step %q is made by an administrator of the new domain: %w", m.step, chatadmin.ErrForbidden)
+		return texts.Explain(fmt.Errorf("the step %q is made by an administrator of the new domain: %w", m.step, chatadmin.ErrForbidden), "why.step_customer")
 	default:
-		return fmt.Errorf("the step %q is made by the application itself: %w", m.step, chatadmin.ErrForbidden)
+		return texts.Explain(fmt.Errorf("the step %q is made by the application itself: %w", m.step, chatadmin.ErrForbidden), "why.step_application")
 	}
 	return nil
 }
@@ -120,7 +120,7 @@ func (x *Agreements) claim(ctx context.Context, s *chatadmin.Scope, id chatadmin
 		// A claim that lasts longer was written by a clock that was wrong. This
 		// transaction may have waited for that of the claim, and clocks differ.
 		case r.Doing != nil && r.Doing.Until.After(now) && !r.Doing.Until.After(now.Add(2*lease)):
-			return fmt.Errorf("%q was begun at %s: %w", r.Doing.Step, r.Doing.Since.Format(time.RFC3339), ErrUnderWay)
+			return texts.Explain(fmt.Errorf("%q was begun at %s: %w", r.Doing.Step, r.Doing.Since.Format(time.RFC3339), ErrUnderWay), "why.step_begun", r.Doing.Since)
 		default:
 			r.Doing = &doing{Doing: Doing{m.step, s.Actor(), now, now.Add(lease)}, Domain: s.Domain(), Attempt: attempt, Input: in}
 		}

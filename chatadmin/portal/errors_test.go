@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -11,6 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"chatadmin.example/sdk/chatadmin"
+	"chatadmin.example/sdk/chatadmin/compliance"
+	"chatadmin.example/sdk/chatadmin/support"
+	"chatadmin.example/sdk/chatadmin/texts"
+	"chatadmin.example/sdk/devices"
 )
 
 var (
@@ -27,7 +32,8 @@ func (a answer) complaint() string {
 	return separators.ReplaceAllString(strings.Join(all, " | "), "$1$2")
 }
 
-// refusal is a request that is refused, and the values that its sentence names.
+// refusal is a request that is refused, and the values that its sentence names,
+// or the key of a sentence that names none.
 type refusal struct {
 	as     chatadmin.ID // "" is the boss
 	path   string
@@ -35,11 +41,25 @@ type refusal struct {
 	values []string
 }
 
+// key is the key of a sentence without values.
+func (r *refusal) key() string {
+	if len(r.values) == 1 && strings.HasPrefix(r.values[0], "why.") {
+		return r.values[0]
+	}
+	return ""
+}
+
 // What an error says in English, with the field, the name and the limit, it
 // says in every language.
 func TestErrorsNameTheirValues(t *testing.T) {
+	sentences, err := texts.New(nil)
+	require.NoError(t, err)
 	for preset, make := range map[chatadmin.Preset]func(*world) map[string]refusal{
-		chatadmin.OfficeChat: officeRefusals, chatadmin.ESChat: radioRefusals, chatadmin.Engage: engageRefusals,
+		chatadmin.OfficeChat: func(w *world) map[string]refusal {
+			all := officeRefusals(w)
+			maps.Copy(all, packageRefusals(w))
+			return all
+		}, chatadmin.ESChat: radioRefusals, chatadmin.Engage: engageRefusals,
 	} {
 		t.Run(string(preset), func(t *testing.T) {
 			t.Parallel()
@@ -64,6 +84,13 @@ func TestErrorsNameTheirValues(t *testing.T) {
 					require.GreaterOrEqual(t, a.Code, 400, "%s is not refused: %s", name, plain(a.text))
 					require.Less(t, a.Code, 500, "%s: %s", name, plain(a.text))
 					said[lang] = a.complaint()
+					if key := x.key(); key != "" {
+						require.True(t, sentences.Printer(lang).Has(key), key)
+						if lang != "en" { // which has more to say
+							require.Contains(t, strings.ToLower(said[lang]), strings.ToLower(sentences.Printer(lang).Sprintf(key)), "%s in %s", name, lang)
+						}
+						continue
+					}
 					for _, value := range x.values {
 						require.Contains(t, said[lang], value, "%s in %s", name, lang)
 					}
@@ -142,6 +169,103 @@ func officeRefusals(w *world) map[string]refusal {
 		"retention for ever and a day": {"", "/compliance/retention", values("days", "99999"), []string{"99999"}},
 		"too few seats":                {"", "/compliance/baa", values("new_domain", "Acme Health", "admin_email", "boss@acme.example", "acknowledge", "Yes", "seats", "1"), []string{"50"}},
 		"idle for no time":             {"", "/users/signins?days=0", nil, []string{"36500"}},
+	}
+}
+
+// packageRefusals are those of devices, problem reports, agreements, two-factor
+// authentication and integrations.
+func packageRefusals(w *world) map[string]refusal {
+	t := w.T
+	del := w.user("del@acme.example")
+	wiped, fresh, out := w.device(del.ID, "W1"), w.device(del.ID, "W2"), w.user("out@acme.example")
+	of := w.device(out.ID, "W3")
+	plan, err := w.options.Devices.PlanWipe(ctx, w.S, devices.These(wiped.ID))
+	require.NoError(t, err)
+	_, err = w.options.Devices.ApplyWipe(ctx, w.S, plan, nil)
+	require.NoError(t, err)
+	_, err = w.S.DenyAccess(ctx, out.ID)
+	require.NoError(t, err)
+	hostWipes := w.device(del.ID, "W4")
+	host := w.Admin.AsHost(w.Domain)
+	plan, err = w.options.Devices.PlanWipe(ctx, host, devices.These(hostWipes.ID))
+	require.NoError(t, err)
+	_, err = w.options.Devices.ApplyWipe(ctx, host, plan, nil)
+	require.NoError(t, err)
+	desk := w.withRole("desk", 50, chatadmin.PermDevices)
+
+	reports := map[string]chatadmin.ID{}
+	for _, name := range []string{"sent", "received"} {
+		reports[name] = w.report(del.ID).ID
+	}
+	_, err = w.options.Support.Acknowledge(ctx, w.S, reports["received"])
+	require.NoError(t, err)
+	b, err := w.options.Support.Prepare(ctx, w.S, support.Draft{Platform: support.IOS, User: del.ID, From: "ann@acme.example", Description: "It hangs."})
+	require.NoError(t, err)
+	queued, err := w.options.Support.Send(ctx, w.S, b)
+	require.NoError(t, err)
+	a, err := w.options.Agreements.Request(ctx, w.S, compliance.Form{NewDomain: "Acme Health", AdminEmail: "boss@acme.example", Acknowledge: "Yes"})
+	require.NoError(t, err)
+
+	require.NoError(t, w.options.Integrations.EnableService(ctx, w.S, "mailchimp", nil))
+	require.NoError(t, w.options.Integrations.EnableService(ctx, w.S, "afas", []byte(`{"environment": "12345"}`)))
+	group := w.post("/groups/new", "name", "Go")
+	w.post(group + "/integrations/mailchimp/enable")
+	importer := w.withRole("importer", 50, chatadmin.PermUsersImport, chatadmin.PermUsersRead)
+	device := func(d devices.Device) url.Values { return values("device", string(d.ID)) }
+	report := func(id chatadmin.ID, action string) string { return "/support/reports/" + string(id) + "/" + action }
+	step := "/compliance/baa/" + string(a.ID) + "/step"
+	return map[string]refusal{
+		"a device that is being wiped":    {"", "/security/devices/enable", device(wiped), []string{"why.device_wiping"}},
+		"a device of one denied":          {"", "/security/devices/enable", device(of), []string{"why.device_user_out"}},
+		"a wipe that nobody asked for":    {"", "/security/devices/cancel", device(fresh), []string{"why.wipe_cancel"}},
+		"a wipe of the application's own": {desk.ID, "/security/devices/cancel", device(hostWipes), []string{"why.wipe_of_host"}},
+		"no device":                       {"", "/security/devices/disable", url.Values{}, nil},
+		"a wipe of no device":             {"", "/security/devices/wipe", nil, []string{fmt.Sprint(devices.MaxPlan)}},
+		"a report solved unseen":          {"", report(reports["sent"], "state"), values("state", "solved"), []string{"why.report_acknowledge"}},
+		"a report sent back":              {"", report(reports["received"], "state"), values("state", "failed"), []string{"why.report_moved"}},
+		"a report that was not sent":      {"", report(queued.ID, "acknowledge"), url.Values{}, []string{"why.report_unsent"}},
+		"a step of the application":       {"", step, values("step", "provision"), []string{"why.step_application"}},
+		"a step of the new domain":        {"", step, values("step", "sign", "document", "x"), []string{"why.step_customer"}},
+		"recovery codes that are none":    {"", "/account/recovery", url.Values{}, []string{"why.recovery_off"}},
+		"recovery codes by mail":          {"", "/security/browser/review?mode=email&days=1&recovery=1", nil, []string{"why.recovery_mode"}},
+		"a service that is off":           {"", group + "/integrations/slack", nil, []string{"Slack", "Bea Boss"}},
+		"a service without an account":    {"", group + "/integrations/mailchimp/save", values("name", "News"), []string{"Mailchimp"}},
+		"a service that is not begun":     {"", "/account/integrations/afas/save", values("type", "1"), []string{"AFAS"}},
+		"a group of others":               {importer.ID, group + "/integrations/mailchimp", nil, []string{"Go", string(chatadmin.PermGroups)}},
+	}
+}
+
+// A file that is refused as a whole says its columns and limits in the language
+// of the reader.
+func TestRefusedFilesNameTheirValues(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, x := range map[string]struct {
+		file   string
+		values []string
+	}{
+		"no heading is known":    {"colour\nred\n", []string{"colour"}},
+		"data in the first line": {"ann@acme.example,Ann\n", []string{"ann@acme.example"}},
+		"no login":               {"first name,phone\nAnn,1\n", []string{"first name", "phone"}},
+		"a column twice":         {"Login,login\na@acme.example,b@acme.example\n", []string{"Login", "login"}},
+		"a column of the status": {"email/login,Can enter\na@acme.example,ok\n", []string{"Can enter"}},
+		"broken headings":        {"email/login,\"x\na@acme.example\n", []string{"1"}},
+	} {
+		a := w.upload(w.Boss.ID, "people.csv", x.file, "mode", "update")
+		require.Equal(t, http.StatusSeeOther, a.Code, "%s: %s", name, plain(a.text))
+		said := map[string]string{}
+		for _, lang := range complete {
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.Header().Get("Location"), nil)
+			require.NoError(t, err)
+			r.Header.Set("Accept-Language", lang)
+			said[lang] = w.send(w.Boss.ID, r).complaint()
+			for _, value := range x.values {
+				require.Contains(t, said[lang], value, "%s in %s", name, lang)
+			}
+			if lang != "en" {
+				require.NotEqual(t, said["en"], said[lang], "%s in %s", name, lang)
+			}
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/class"
 	"chatadmin.example/sdk/chatadmin/texts"
+	"chatadmin.example/sdk/integrations"
 )
 
 // failure is the page of an error.
@@ -115,6 +116,8 @@ func (p *Portal) problem(err error) texts.Message {
 		code = is.ErrorCode()
 	} else if m, ok := texts.Explanation(err); ok {
 		return m
+	} else if at := (*integrations.ProviderError)(nil); errors.As(err, &at) {
+		return at.Message()
 	} else if one := (*chatadmin.FieldError)(nil); errors.As(err, &one) && one.Detail.Code != "" {
 		m := one.Message()
 		m.Text = err.Error()

@@ -102,7 +102,7 @@ func (v *view) onDevices() (devices.Selection, error) {
 	v.backTo(v.back, f)
 	chosen := ids(f["device"])
 	if len(chosen) == 0 {
-		return devices.Selection{}, fmt.Errorf("select a device first: %w", chatadmin.ErrInvalid)
+		return devices.Selection{}, said(v.T("devices.select_first"), chatadmin.ErrInvalid)
 	}
 	return devices.These(chosen...), nil
 }

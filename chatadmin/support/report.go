@@ -9,6 +9,7 @@ import (
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/storage"
+	"chatadmin.example/sdk/chatadmin/texts"
 )
 
 // State is how far a report is.
@@ -114,7 +115,7 @@ func (x *Support) Acknowledge(ctx context.Context, s *chatadmin.Scope, id chatad
 		case Received, InWork, Solved:
 			return r.State, nil
 		}
-		return "", fmt.Errorf("report %s was not sent, it is %q: %w", r.ID, r.State, ErrState)
+		return "", texts.Explain(fmt.Errorf("report %s was not sent, it is %q: %w", r.ID, r.State, ErrState), "why.report_unsent")
 	})
 }
 
@@ -131,9 +132,9 @@ func (x *Support) SetState(ctx context.Context, s *chatadmin.Scope, id chatadmin
 		case r.State == to, slices.Contains(moves[r.State], to):
 			return to, nil
 		case r.State == Sent:
-			return "", fmt.Errorf("report %s was not acknowledged yet: acknowledge it first: %w", r.ID, ErrState)
+			return "", texts.Explain(fmt.Errorf("report %s was not acknowledged yet: acknowledge it first: %w", r.ID, ErrState), "why.report_acknowledge")
 		}
-		return "", fmt.Errorf("report %s is %q and cannot become %q: %w", r.ID, r.State, to, ErrState)
+		return "", texts.Explain(fmt.Errorf("report %s is %q and cannot become %q: %w", r.ID, r.State, to, ErrState), "why.report_moved")
 	})
 }
 

@@ -144,7 +144,7 @@ func TestIntegrations(t *testing.T) {
 	require.Equal(t, "draft", v.State)
 	require.NotEmpty(t, v.Webhook_URL)
 	hook := v.Webhook_URL
-	w.fails(1, "authenticate before saving", "configure", "slack", "--group", "Sales", "--channel", "general")
+	w.fails(1, "authenticate first", "configure", "slack", "--group", "Sales", "--channel", "general")
 	w.do(&v, "connect", "slack", "--group", "Sales")
 	w.browse(w.slack.Authorise, v.URL)
 	w.do(&v, "choices", "slack", "--group", "Sales")

@@ -125,7 +125,7 @@ func (r *Reader) headings() []byte {
 func (r *Reader) nextLine() ([]byte, error) {
 	for {
 		if err := r.skipBlank(); err == io.EOF {
-			return nil, &FileError{CodeEmpty, "the file is empty"}
+			return nil, &FileError{Code: CodeEmpty, Reason: "the file is empty"}
 		} else if err != nil {
 			return nil, err
 		}
@@ -162,7 +162,7 @@ func (r *Reader) peekLine() ([]byte, error) {
 			continue
 		}
 		if !r.eof {
-			return nil, &FileError{CodeHeader, fmt.Sprintf("the first line has more than %d KiB: the file has no line breaks, or is no CSV file", r.lim.RowBytes>>10)}
+			return nil, &FileError{Code: CodeHeader, Reason: fmt.Sprintf("the first line has more than %d KiB: the file has no line breaks, or is no CSV file", r.lim.RowBytes>>10)}
 		}
 		return r.buf[r.pos:r.end], nil
 	}

@@ -205,7 +205,7 @@ func decoded(f io.ReadSeeker, lim Limits) (io.Reader, Format, error) {
 	}
 	head = head[:n]
 	if what := binaryKind(head); what != "" {
-		return nil, Format{}, &FileError{CodeNotCSV, fmt.Sprintf("this is %s, not a CSV file: save or export the list as CSV and import that", what)}
+		return nil, Format{}, &FileError{Code: CodeNotCSV, Reason: fmt.Sprintf("this is %s, not a CSV file: save or export the list as CSV and import that", what)}
 	}
 	known := lim.Known
 	if known.Encoding == "" {
@@ -233,7 +233,7 @@ func decoded(f io.ReadSeeker, lim Limits) (io.Reader, Format, error) {
 	}
 	_, e, err := find(known.Encoding)
 	if err != nil {
-		return nil, Format{}, &FileError{CodeEncodingName, err.Error()}
+		return nil, Format{}, &FileError{Code: CodeEncodingName, Reason: err.Error()}
 	}
 	return e.NewDecoder().Reader(f), known, nil
 }
@@ -255,13 +255,13 @@ func lookThrough(f io.ReadSeeker, most int64) (Format, error) {
 }
 
 func tooLarge(most int64) error {
-	return &FileError{CodeTooLarge, fmt.Sprintf("the file is larger than %d MiB: split it and import the parts one after the other", most>>20)}
+	return &FileError{CodeTooLarge, fmt.Sprintf("the file is larger than %d MiB: split it and import the parts one after the other", most>>20), int(most >> 20)}
 }
 
 func unreadable(err error) error {
 	var pe *fs.PathError
 	if errors.As(err, &pe) && pe.Err.Error() == "is a directory" {
-		return &FileError{CodeNotCSV, "this is a folder, not a CSV file: name the file in it"}
+		return &FileError{Code: CodeNotCSV, Reason: "this is a folder, not a CSV file: name the file in it"}
 	}
 	return err
 }

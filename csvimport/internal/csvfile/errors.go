@@ -31,6 +31,7 @@ const (
 type FileError struct {
 	Code   string
 	Reason string // a sentence for the administrator
+	Number int    // in Reason: a line, or a limit in lines or MiB; 0 is none
 }
 
 func (e *FileError) Error() string { return e.Reason }

@@ -105,7 +105,7 @@ func NewReader(f io.ReadSeeker, lim Limits) (*Reader, error) {
 		return nil, err
 	}
 	if head.Err != nil {
-		return nil, &FileError{CodeHeader, fmt.Sprintf("the headings in line %d cannot be read: %s", head.Line, head.Err.Reason)}
+		return nil, &FileError{CodeHeader, fmt.Sprintf("the headings in line %d cannot be read: %s", head.Line, head.Err.Reason), head.Line}
 	}
 	for _, name := range head.Fields {
 		r.header = append(r.header, strings.ToValidUTF8(string(bytes.TrimSpace(name)), "\uFFFD"))
@@ -148,7 +148,7 @@ func (r *Reader) Read(row *Row) error {
 		blank = row.Err == nil && !slices.ContainsFunc(row.Fields, func(f []byte) bool { return len(bytes.TrimSpace(f)) > 0 })
 	}
 	if r.rows++; r.rows > r.lim.Rows {
-		return &FileError{CodeManyRows, fmt.Sprintf("the file has more than %d lines: split it and import the parts one after the other", r.lim.Rows)}
+		return &FileError{CodeManyRows, fmt.Sprintf("the file has more than %d lines: split it and import the parts one after the other", r.lim.Rows), r.lim.Rows}
 	}
 	r.fit(row)
 	r.text(row)
