@@ -17,7 +17,6 @@ import (
 	"chatadmin.example/sdk/chatadmin/chatadmintest"
 	"chatadmin.example/sdk/chatadmin/password"
 	"chatadmin.example/sdk/chatadmin/storage"
-	"chatadmin.example/sdk/chatadmin/storage/memstore"
 )
 
 var (
@@ -25,46 +24,40 @@ var (
 	cheap = password.Params{Memory: 8, Time: 1, Threads: 1}
 )
 
+// world is a domain with a user who has no password yet.
 type world struct {
-	t         *testing.T
-	store     chatadmin.Store
-	admin     *chatadmin.Admin
+	*chatadmintest.World
 	passwords *password.Passwords
 	user      chatadmin.User
 }
 
 func newWorld(t *testing.T, o *password.Options) *world {
 	t.Helper()
-	w := &world{t: t, store: memstore.New(nil)}
-	w.admin = chatadmintest.Must(chatadmin.New(w.store, nil))
-	d, _, err := w.admin.CreateDomain(ctx, chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "boss@acme.example"}})
-	require.NoError(t, err)
-	w.user, err = w.admin.AsHost(d.ID).CreateUser(ctx, chatadmin.NewUser{Login: "ann@acme.example"})
-	require.NoError(t, err)
 	if o == nil {
 		o = &password.Options{Params: cheap}
 	}
-	w.passwords, err = password.New(w.admin, o)
-	require.NoError(t, err)
+	w := &world{}
+	w.World = chatadmintest.NewWorld(t, &chatadmintest.WorldOptions{Extend: func(a *chatadmin.Admin) { w.passwords = chatadmintest.Must(password.New(a, o)) }})
+	w.user = w.User("ann@acme.example")
 	return w
 }
 
 func (w *world) verify(p string) bool {
-	w.t.Helper()
+	w.T.Helper()
 	ok, err := w.passwords.Verify(ctx, w.user, p)
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	return ok
 }
 
 // hash is what is stored for the user.
 func (w *world) hash() string {
-	w.t.Helper()
-	rs, err := w.store.Records(ctx, []storage.Key{{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}})
-	require.NoError(w.t, err)
-	require.Len(w.t, rs, 1)
-	require.Equal(w.t, w.user.ID, rs[0].Owner, "erased with the user")
+	w.T.Helper()
+	rs, err := w.Store.Records(ctx, []storage.Key{{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}})
+	require.NoError(w.T, err)
+	require.Len(w.T, rs, 1)
+	require.Equal(w.T, w.user.ID, rs[0].Owner, "erased with the user")
 	var s struct{ Hash string }
-	require.NoError(w.t, json.Unmarshal(rs[0].Data, &s))
+	require.NoError(w.T, json.Unmarshal(rs[0].Data, &s))
 	return s.Hash
 }
 
@@ -92,14 +85,12 @@ func TestPasswords(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, ok)
 
-	n := 0
-	for e, err := range w.admin.AsHost(w.user.Domain).Events(ctx, chatadmin.EventQuery{Kind: password.KindSet}) {
-		require.NoError(t, err)
+	set := w.Events(password.KindSet)
+	require.Len(t, set, 3)
+	for _, e := range set {
 		require.Equal(t, []chatadmin.ID{w.user.ID}, e.Targets)
 		require.NotContains(t, string(e.Data), "argon2")
-		n++
 	}
-	require.Equal(t, 3, n)
 }
 
 // What does not do as a new password, and what is wrong with it.
@@ -130,7 +121,7 @@ func TestRefused(t *testing.T) {
 	require.ErrorIs(t, w.passwords.Set(ctx, chatadmin.User{}, "long enough"), chatadmin.ErrNotFound)
 	for _, o := range []password.Options{{Params: password.Params{Memory: 8, Time: 1}}, {Params: password.Params{Memory: 7, Time: 1, Threads: 1}}, {Params: password.Params{Memory: 2 << 20, Time: 1, Threads: 1}},
 		{Params: password.Params{Memory: 8, Time: 65, Threads: 1}}, {MinLength: 1000}} {
-		_, err := password.New(w.admin, &o)
+		_, err := password.New(w.Admin, &o)
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, "%+v", o)
 		require.NotErrorIs(t, err, password.ErrHash, "nothing that is stored is wrong")
 	}
@@ -164,7 +155,7 @@ func TestUpgrade(t *testing.T) {
 		{password.Params{Memory: 8, Time: 1, Threads: 1}, "correct horse", "m=16,t=2,p=2"},
 	} {
 		var err error
-		w.passwords, err = password.New(w.admin, &password.Options{Params: c.params})
+		w.passwords, err = password.New(w.Admin, &password.Options{Params: c.params})
 		require.NoError(t, err)
 		require.Equal(t, c.typed == "correct horse", w.verify(c.typed))
 		require.Contains(t, w.hash(), c.want)
@@ -177,7 +168,7 @@ func TestUpgrade(t *testing.T) {
 func TestUpgradeRace(t *testing.T) {
 	w := newWorld(t, nil)
 	require.NoError(t, w.passwords.Set(ctx, w.user, "correct horse"))
-	dear, err := password.New(w.admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}, Queue: 100})
+	dear, err := password.New(w.Admin, &password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}, Queue: 100})
 	require.NoError(t, err)
 	var wg sync.WaitGroup
 	for n := range 100 {
@@ -248,11 +239,11 @@ func TestBadHashes(t *testing.T) {
 }
 
 func (w *world) put(hash string) {
-	w.t.Helper()
+	w.T.Helper()
 	data, err := json.Marshal(map[string]any{"v": 1, "hash": hash})
-	require.NoError(w.t, err)
+	require.NoError(w.T, err)
 	key := storage.Key{Kind: "password", Domain: w.user.Domain, ID: string(w.user.ID)}
-	require.NoError(w.t, w.admin.Bookkeep(ctx, w.user.Domain, func(ctx context.Context, work *chatadmin.Writer) error {
+	require.NoError(w.T, w.Admin.Bookkeep(ctx, w.user.Domain, func(ctx context.Context, work *chatadmin.Writer) error {
 		rs, err := work.Records(ctx, []storage.Key{key})
 		if err != nil || len(rs) == 0 {
 			return fmt.Errorf("no record: %w", err)
