@@ -34,7 +34,7 @@ func BenchmarkPortal(b *testing.B) {
 	for name, empty := range map[string]func(testing.TB) database{"sqlite": sqliteFile, "postgresql": postgresPrefix} {
 		b.Run(name, func(b *testing.B) {
 			w := &world{b: b, empty: func() database { return empty(b) }, file: generate(b, *benchRows, "Head")}
-			w.need(b)
+			w.importFirst(b)
 			site := w.site(b, w.store)
 			after := regexp.MustCompile(`href="(/admin/users\?[^"]*after=[^"]*)"`).FindStringSubmatch(get(b, site, "/admin/users"))
 			require.NotNil(b, after, "there is a second page")
