@@ -82,10 +82,10 @@
 // An attempt reserves its place before anything is verified: failures and
 // attempts under way are together never more than the limit, the others wait. So
 // a hundred parallel guesses make three verifications, and a hundred parallel
-// right passwords all come in. Places are kept in the gate's own transactions, never
-// in one of the host's that could be rolled back: do not give the Admin a store
-// that is joined to one. The gate counts by user; how many attempts one address
-// may make is the host's to bound, before it calls the gate.
+// right passwords all come in. Places are kept in the gate's own transactions,
+// never in one of the host's that could be rolled back: do not give the Admin a
+// store that is joined to one. The gate counts by user; how many attempts one
+// address may make is the host's to bound, before it calls the gate.
 //
 // Somebody who is locked keeps the sessions that they have: else everybody who
 // knows a login could end them.

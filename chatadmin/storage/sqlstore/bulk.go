@@ -14,9 +14,9 @@ import (
 // bulk writes a whole call on PostgreSQL with one statement for all insertions,
 // one for all updates and one for all deletions, each in key order. It is done
 // where every row was written; otherwise nothing was, and the rows must be
-// written one by one to learn which of them conflict, or are refused. Deletions come last and
-// no update of a batch moves a unique key, so that nothing succeeds here which
-// would be a conflict in the order of the call.
+// written one by one to learn which of them conflict, or are refused. Deletions
+// come last and no update of a batch moves a unique key, so that nothing
+// succeeds here which would be a conflict in the order of the call.
 func bulk[T any](ctx context.Context, x *tx, t *table[T], c []storage.Write[T], lacks parents) (done bool, err error) {
 	type item struct {
 		change int

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -144,17 +143,12 @@ func (r *removal) aged(ctx context.Context, cq storage.ContentQuery, after stora
 		oldest := func(columns string, limit int) *query {
 			return r.where("SELECT "+columns+" FROM {{p}}content WHERE ").content(cq).and(after != "", "at >= ?", at).add(" ORDER BY at LIMIT ?", limit)
 		}
-		var n, latest int64
-		if r.s.d == PostgreSQL && !r.s.serializable {
-			n, latest, err = r.apart(ctx, oldest("ctid AS place, kind, at, blob", r.left))
-		} else {
-			q := r.where("DELETE FROM {{p}}content WHERE " + place + " " + from).append(oldest(place, r.left)).add(to + " RETURNING kind, at, blob")
-			n, latest, err = r.returned(ctx, q)
-		}
+		q := r.where("DELETE FROM {{p}}content WHERE " + place + " " + from).append(oldest(place, r.left)).add(to + " RETURNING kind, at, blob")
+		gone, err := fetch(ctx, r.reader, "deleting content", q, func(row *removed) []any { return []any{&row.kind, &row.at, &row.blob} })
 		if err != nil {
 			return "", err
 		}
-		if n == 0 {
+		if len(gone) == 0 {
 			// or another transaction has deleted the very rows that were found,
 			// and not those behind them
 			rows, err := fetch(ctx, r.reader, "deleting content", oldest("1", 1), func(n *int) []any { return []any{n} })
@@ -163,8 +157,15 @@ func (r *removal) aged(ctx context.Context, cq storage.ContentQuery, after stora
 			}
 			continue
 		}
-		r.left -= int(n)
-		at = latest
+		at = gone[0].at
+		for _, row := range gone {
+			add(&r.n, storage.ContentKind(row.kind), 1)
+			at = max(at, row.at)
+			if row.blob != "" {
+				r.blobs = append(r.blobs, row.blob)
+			}
+		}
+		r.left -= len(gone)
 		after = storage.Cursor(strconv.FormatInt(at, 10))
 	}
 	return after, nil
@@ -174,56 +175,6 @@ type removed struct {
 	kind uint8
 	at   int64
 	blob string
-}
-
-// returned runs a deletion that returns each row. It returns how many are gone,
-// and the time of the latest.
-func (r *removal) returned(ctx context.Context, q *query) (n, latest int64, err error) {
-	gone, err := fetch(ctx, r.reader, "deleting content", q, func(row *removed) []any { return []any{&row.kind, &row.at, &row.blob} })
-	for i, row := range gone {
-		add(&r.n, storage.ContentKind(row.kind), 1)
-		if i == 0 || row.at > latest {
-			latest = row.at
-		}
-		if row.blob != "" {
-			r.blobs = append(r.blobs, row.blob)
-		}
-	}
-	return int64(len(gone)), latest, err
-}
-
-// apart deletes the rows that a query finds, and leaves what they were in a
-// setting of the transaction: returning each took longer than deleting it. If
-// another transaction was faster with some of them, nobody knows which, and the
-// transaction is made again.
-func (r *removal) apart(ctx context.Context, found *query) (n, latest int64, err error) {
-	q := r.where("WITH p AS MATERIALIZED (").append(found).add(") DELETE FROM {{p}}content WHERE ctid = ANY(ARRAY(SELECT place FROM p)) AND " +
-		"(SELECT set_config('chatadmin.gone', json_build_object('rows', count(*), 'files', count(*) FILTER (WHERE kind = 3), 'latest', max(at), " +
-		"'keys', json_agg(blob) FILTER (WHERE blob <> ''))::text, true) FROM p) IS NOT NULL")
-	if n, err = r.exec(ctx, q.text.String(), q.args); err != nil || n == 0 {
-		return 0, 0, err
-	}
-	var was struct {
-		Rows, Files, Latest int64
-		Keys                []string
-	}
-	read := func(text *string) []any { return []any{text} }
-	rows, err := fetch(ctx, r.reader, "deleting content", r.where("SELECT current_setting('chatadmin.gone')"), read)
-	if err == nil {
-		if err = json.Unmarshal([]byte(rows[0]), &was); err == nil && n != was.Rows {
-			err = errRaced
-		}
-		if err != nil {
-			err = r.fail(ctx, "deleting content", err)
-		}
-	}
-	if err != nil {
-		return 0, 0, err
-	}
-	add(&r.n, storage.File, was.Files)
-	add(&r.n, storage.Message, n-was.Files)
-	r.blobs = append(r.blobs, was.Keys...)
-	return n, was.Latest, nil
 }
 
 // files runs the deletion of files, and keeps the keys of their contents.
