@@ -70,6 +70,7 @@ var exportedErrors = map[string]struct {
 	"storage.ErrNoDomain":            {storage.ErrNoDomain, class.NotFound},
 	"storage.ErrNested":              {storage.ErrNested, class.Invalid},
 	"storage.ErrBatch":               {storage.ErrBatch, class.Invalid},
+	"storage.ErrCursor":              {storage.ErrCursor, class.Invalid},
 	"chatadmin.ErrDamaged":           {chatadmin.ErrDamaged, class.Unavailable},
 	"chatadmin.ErrNeedsExclusive":    {chatadmin.ErrNeedsExclusive, class.State},
 	"chatadmin.ErrStepAgain":         {chatadmin.ErrStepAgain, class.State},

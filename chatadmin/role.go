@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin/texts"
 )
@@ -153,8 +154,10 @@ func (r Role) covers(other Role) bool {
 // faults are all that is wrong with a custom role.
 func (r Role) faults() (wrong faults) {
 	switch {
-	case r.ID == "" || r.ID == RoleMember || r.ID == RoleAdmin || Fold(r.Name) == "domain admin":
-		wrong.add("role", r.Name, CodeBadRole, "choose another name")
+	case r.ID == "":
+		wrong.add("role", r.Name, CodeBadRole, "a role needs a name")
+	case r.ID == RoleMember || r.ID == RoleAdmin || Fold(r.Name) == "domain admin":
+		wrong.add("role", r.Name, CodeBadRole, "a role that is built in has this name: choose another one")
 	case len(r.Name) > 64 || !visible(r.Name):
 		wrong.tell("role", r.Name, CodeBadText, texts.NewMessage("why.role_name", 64))
 	}
@@ -186,9 +189,11 @@ func (s *Scope) AssignRole(ctx context.Context, role string, users ...ID) ([]Use
 	})
 }
 
-// CreateRole creates a custom role. One of the same name, whatever its case, is
-// ErrExists. It needs PermRoles; the role must not stand above the actor's.
+// CreateRole creates a custom role, whose ID follows from its name. One of the
+// same name, whatever its case, is ErrExists. It needs PermRoles; the role must
+// not stand above the actor's.
 func (s *Scope) CreateRole(ctx context.Context, r Role) (Role, error) {
+	r.Name = strings.TrimSpace(r.Name)
 	r.ID = Fold(r.Name)
 	return s.changeRoles(ctx, func(w *Writer, set *Settings) (Role, []FieldChange, error) {
 		wrong := r.faults()
@@ -215,7 +220,7 @@ func (s *Scope) EditRole(ctx context.Context, idOrName string, e RoleEdit) (Role
 	return s.changeRoles(ctx, func(w *Writer, set *Settings) (Role, []FieldChange, error) {
 		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
 		if i < 0 {
-			return Role{}, nil, fmt.Errorf("custom role %q: %w", Cut(idOrName), ErrNotFound)
+			return Role{}, nil, noRole(idOrName)
 		}
 		was := set.Roles[i]
 		r := was
@@ -236,6 +241,13 @@ func (s *Scope) EditRole(ctx context.Context, idOrName string, e RoleEdit) (Role
 	})
 }
 
+func noRole(idOrName string) error {
+	if id := Fold(idOrName); id == RoleMember || id == RoleAdmin {
+		return fmt.Errorf("the role %q is built in and stays as it is; as a custom role it is %w", Cut(idOrName), ErrNotFound)
+	}
+	return fmt.Errorf("role %q: %w", Cut(idOrName), ErrNotFound)
+}
+
 func (s *Scope) changeRoles(ctx context.Context, f func(*Writer, *Settings) (Role, []FieldChange, error)) (Role, error) {
 	var r Role
 	_, err := s.changeSettings(ctx, KindRoleSet, PermRoles, func(w *Writer, set *Settings) (changed []FieldChange, err error) {
@@ -253,7 +265,7 @@ func (s *Scope) DeleteRole(ctx context.Context, idOrName string) error {
 	_, err := s.changeSettings(ctx, KindRoleDelete, PermRoles, func(w *Writer, set *Settings) ([]FieldChange, error) {
 		i := slices.IndexFunc(set.Roles, func(o Role) bool { return o.ID == Fold(idOrName) })
 		if i < 0 {
-			return nil, fmt.Errorf("role %q: %w", Cut(idOrName), ErrNotFound)
+			return nil, noRole(idOrName)
 		}
 		was := set.Roles[i]
 		n, err := w.CountUsers(ctx, UserQuery{Domain: s.domain, Role: was.ID, WithDeleting: true})
@@ -261,7 +273,7 @@ func (s *Scope) DeleteRole(ctx context.Context, idOrName string) error {
 			return nil, err
 		}
 		if n > 0 {
-			return nil, fmt.Errorf("%d users have the role %q: give them another one first: %w", n, was.Name, ErrInvalid)
+			return nil, fmt.Errorf("the role %q is in use (users who have it: %d): give them another one first: %w", was.Name, n, ErrInvalid)
 		}
 		set.Roles = slices.Delete(set.Roles, i, i+1)
 		return change("role", was.String(), ""), w.mayGrant(was)

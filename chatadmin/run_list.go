@@ -72,7 +72,7 @@ func (s *Scope) runsPage(ctx context.Context, role Role, q *RunQuery, p Page) ([
 	if p.After != "" {
 		kind, after, found := strings.Cut(string(p.After), ":")
 		if at = slices.Index(kinds, kind); !found || at < 0 {
-			return nil, "", fmt.Errorf("this is no cursor of this list: %w", ErrInvalid)
+			return nil, "", storage.ErrCursor
 		}
 		p.After = Cursor(after)
 	}

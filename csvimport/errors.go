@@ -33,7 +33,7 @@ var (
 	// Nothing was changed, unless that was found only while the import was
 	// under way: see Options. The result has the counts: no row is created or
 	// updated.
-	ErrRowsFailed = chatadmin.ErrInvalid.New("rows_failed", "some rows are invalid, and AllOrNothing is set")
+	ErrRowsFailed = chatadmin.ErrInvalid.New("rows_failed", "some rows are invalid, and it was to be all of them or none")
 	// ErrOtherFile is returned if the file is not the one that was planned or
 	// begun, or if its number of rows has changed since.
 	ErrOtherFile = chatadmin.ErrInvalid.New("other_file", "this is another file than the one the import began with")

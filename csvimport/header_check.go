@@ -35,6 +35,9 @@ func (h *header) check(names []string) error {
 	case !h.has(colLogin) && data:
 		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; this file begins with data: %s", example, h.found()),
 			"why.csv_data", example, listed(h.names))
+	case !known && len(h.names) == 1:
+		return fileError("no_header", fmt.Sprintf("the first line is a single column, %q: separate columns by a comma, a semicolon, a tab or a bar (|), and begin with headings such as %q",
+			chatadmin.Cut(h.names[0]), example), "why.csv_separator", example, chatadmin.Cut(h.names[0]))
 	case !known:
 		return fileError("no_header", fmt.Sprintf("the first line must hold the headings, such as %q; none of these is known: %s", example, h.found()),
 			"why.csv_headings", example, listed(h.names))

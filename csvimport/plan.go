@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"chatadmin.example/sdk/chatadmin"
 	"chatadmin.example/sdk/chatadmin/texts"
@@ -127,11 +128,16 @@ func scan(ctx context.Context, s *chatadmin.Scope, file io.ReadSeeker, is filepr
 	if err != nil {
 		return nil, err
 	}
+	var lacks []string
 	for _, p := range needed {
 		if !role.May(p) {
-			return nil, texts.Explain(fmt.Errorf("importing needs the permission %q, which the role %q lacks: %w", p, role.Name, chatadmin.ErrForbidden),
-				"why.import_permission", string(p), role.Name)
+			lacks = append(lacks, string(p))
 		}
+	}
+	if len(lacks) > 0 {
+		all := strings.Join(lacks, ", ")
+		return nil, texts.Explain(fmt.Errorf("importing needs what the role %q lacks (%s): %w", role.Name, all, chatadmin.ErrForbidden),
+			"why.import_permission", all, role.Name)
 	}
 	admins, err := s.AdminsInForce(ctx)
 	if err != nil {

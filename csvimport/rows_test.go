@@ -304,7 +304,22 @@ func TestImportPermissions(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, chatadmin.ErrForbidden)
 			}
+			if n == 1 && mode == csvimport.UpdateExisting {
+				require.ErrorContains(t, err, "(users.create, users.edit)", "all that is lacking at once")
+			}
 		}
+	}
+}
+
+// A file whose separator is not read is told what is.
+func TestUnknownSeparator(t *testing.T) {
+	w := newWorld(t, chatadmin.OfficeChat)
+	for _, file := range []string{"name#email/login#title\nAnn#ann@acme.example#Head\n", "name:login\nAnn:ann@acme.example\n", "people\nann\n"} {
+		_, err := csvimport.ImportsOf(w.S).Import(ctx, w.S, strings.NewReader(file), csvimport.SkipExisting, nil)
+		var wrong *csvimport.FileError
+		require.ErrorAs(t, err, &wrong, file)
+		require.Equal(t, "no_header", wrong.Code)
+		require.Contains(t, wrong.Reason, "a comma, a semicolon, a tab or a bar (|)")
 	}
 }
 

@@ -181,7 +181,7 @@ func parsePlace(c chatadmin.Cursor) (p place, err error) {
 		err = json.Unmarshal(text, &p)
 	}
 	if err != nil || p.List < 0 || p.List > 1 {
-		return p, fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrInvalid)
+		return p, storage.ErrCursor
 	}
 	return p, nil
 }

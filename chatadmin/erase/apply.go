@@ -18,7 +18,9 @@ import (
 // contents go to chatadmin.Admin.ReleaseBlobs.
 //
 // It needs chatadmin.PermUsersDelete. It returns chatadmin.ErrPlanStale for a
-// plan that is out of date, and a *BlockedError if something stands in the way.
+// plan that is out of date, chatadmin.ErrNotFound if its users are gone, as they
+// are when it is applied again, and a *BlockedError if something stands in the
+// way.
 // With an error it returns the run, if it has begun, else nil. progress may be
 // nil.
 func (d *Deletions) Apply(ctx context.Context, s *chatadmin.Scope, p *Plan, reason string,

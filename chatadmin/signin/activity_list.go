@@ -137,7 +137,7 @@ func parsePlace(c chatadmin.Cursor, lists int) (p signInPlace, err error) {
 		err = json.Unmarshal(text, &p)
 	}
 	if err != nil || p.List < 0 || p.List >= lists {
-		return p, fmt.Errorf("this is no cursor of this list: %w", chatadmin.ErrInvalid)
+		return p, storage.ErrCursor
 	}
 	return p, nil
 }

@@ -78,6 +78,8 @@ var (
 	// f must use its Tx
 	ErrNested = class.Invalid.New("nested", "the store was called from within its own transaction")
 	ErrBatch  = class.Invalid.New("batch", "a call of the store has too many items, or a query lacks what it must name")
+	// of a page
+	ErrCursor = class.Invalid.New("cursor", "this is no cursor of this list: begin at its first page, without one")
 )
 
 // Store keeps everything. Outside Update it reads committed, current state (no
@@ -112,7 +114,8 @@ type Store interface {
 // Strings are valid UTF-8 without NUL. Times are UTC in whole milliseconds (the
 // library truncates them); the zero time comes back as zero. A page has at most
 // Limit rows (1 to MaxBatch, else ErrBatch) and may have fewer although more
-// follow: only the cursor "" is the end.
+// follow: only the cursor "" is the end. After is a cursor of the same list,
+// else ErrCursor.
 type Reader interface {
 	Domains(ctx context.Context, ids []ID) ([]Domain, error)
 	Users(ctx context.Context, domain ID, ids []ID) ([]User, error)

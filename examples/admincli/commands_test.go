@@ -97,7 +97,7 @@ func TestEveryCommandAsJSON(t *testing.T) {
 		{0, "users|list"}, {0, "users|show|ann@acme.example"}, {0, "users|edit|ann@acme.example|--title|Head"},
 		{0, "users|deactivate|ann@acme.example"}, {0, "users|activate|ann@acme.example"}, {0, "users|deny|ann@acme.example"}, {0, "users|grant|ann@acme.example"},
 		{0, "users|unlock|ann@acme.example"}, {0, "users|resend-activation|ann@acme.example"}, {1, "users|show|nobody"},
-		{0, "invitations|list"}, {1, "invitations|resend|ann@acme.example"}, {0, "invitations|send"},
+		{0, "invitations|list"}, {0, "domain|list"}, {1, "invitations|resend|ann@acme.example"}, {0, "invitations|send"},
 		{0, "invitations|revoke|ann@acme.example"}, {1, "invitations|revoke|nobody"}, {0, "invitations|release"},
 		{0, "import|--mode|skip|" + people}, {0, "export|" + out}, {1, "invite|nonsense"}, {1, "activate-link|nonsense"},
 		{0, "roles|list"}, {0, "roles|create|Clerk|--level|3"}, {0, "roles|edit|Clerk|--level|4"}, {0, "roles|assign|bob@acme.example|Clerk"},
@@ -303,9 +303,17 @@ func TestRolesAreNotOverwritten(t *testing.T) {
 	for _, name := range []string{"Clerk", "CLERK", "admin"} {
 		code, _, errs := s.run("roles", "create", name, "--level", "1")
 		require.Equal(t, 1, code, name)
-		require.Regexp(t, "edit that one|choose another name", errs)
+		require.Regexp(t, "edit that one|choose another one", errs)
+	}
+	for args, says := range map[string]string{"roles|create| ": "a role needs a name", "roles|edit|admin|--level|1": "is built in", "roles|delete|member": "is built in"} {
+		code, _, errs := s.run(strings.Split(args, "|")...)
+		require.Equal(t, 1, code, args)
+		require.Contains(t, errs, says)
 	}
 	var v struct{ Role chatadmin.Role }
+	s.json(&v, "roles", "create", " Night  watch ", "--permissions", "users.read, users.edit")
+	require.Equal(t, "Night  watch", v.Role.Name)
+	require.Equal(t, []chatadmin.Permission{"users.read", "users.edit"}, v.Role.Permissions)
 	s.json(&v, "roles", "edit", "clerk", "--level", "5")
 	require.Equal(t, chatadmin.Role{ID: v.Role.ID, Name: "Clerk", Level: 5, Permissions: []chatadmin.Permission{"users.read", "users.edit"}}, v.Role)
 	s.json(&v, "roles", "edit", "clerk", "--permissions", "users.read")

@@ -57,6 +57,7 @@ func (c *cli) createDomain(ctx context.Context, n chatadmin.NewDomain) error {
 
 func (c *cli) domainCommands() *cobra.Command {
 	return c.group("domain", "The domain as a whole",
+		c.listDomainsCommand(),
 		c.command("show", "Show what the domain has decided", c.showDomain),
 		c.renameCommand(),
 		c.hostOnly(c.command("suspend", "Let nobody in; the data is kept (without --as)",
@@ -76,6 +77,35 @@ func (c *cli) domainCommands() *cobra.Command {
 		c.closeCommand(),
 		c.closedCommand(),
 		c.settingsCommand())
+}
+
+// listDomainsCommand lists the domains, so that one of several with the same
+// name can be chosen by its ID.
+func (c *cli) listDomainsCommand() *cobra.Command {
+	type domain struct {
+		ID   chatadmin.ID `json:"id"`
+		Name string       `json:"name"`
+	}
+	return c.globalCommand("list", "List the domains", func(ctx context.Context, _ *cobra.Command, _ []string) error {
+		closeStore, err := c.open(ctx, "domain")
+		if err != nil {
+			return err
+		}
+		defer closeStore()
+		list := []domain{}
+		for d, err := range c.admin.Domains(ctx) {
+			if err != nil {
+				return err
+			}
+			list = append(list, domain{d.ID, d.Name})
+		}
+		return c.say(map[string]any{"domains": list}, func(w *tabwriter.Writer) {
+			row(w, "ID", "NAME")
+			for _, d := range list {
+				row(w, d.ID, d.Name)
+			}
+		})
+	})
 }
 
 func (c *cli) showDomain(ctx context.Context, s *chatadmin.Scope, _ []string) error {

@@ -30,6 +30,7 @@ type report struct {
 	DryRun   bool         `json:"dry_run"`
 	csvimport.Counts
 	FileWarnings []string               `json:"file_warnings,omitempty"`
+	Invitations  string                 `json:"invitations,omitempty"` // who was invited, or is not yet
 	Encoding     string                 `json:"encoding,omitempty"`
 	Samples      []string               `json:"samples,omitzero"` // absent where no plan was made
 	Columns      []csvimport.PlanColumn `json:"columns,omitempty"`
@@ -183,7 +184,7 @@ func (c *cli) runImport(
 		return report{}, nil, goOn(err, call.resume != "", fmt.Sprintf("%s in; go on with --resume %s",
 			count(r.Counts.Rows, "row is", "rows are"), r.ImportID))
 	}
-	rep.ImportID, rep.Counts, rep.FileWarnings = r.ImportID, r.Counts, texts.Sentences(r.Warnings)
+	rep.ImportID, rep.Counts, rep.FileWarnings, rep.Invitations = r.ImportID, r.Counts, texts.Sentences(r.Warnings), r.Invitations.Text
 	return rep, r, err
 }
 
@@ -261,6 +262,9 @@ func (r *report) print(w *tabwriter.Writer) {
 		for _, col := range r.Columns {
 			row(w, "column:", col.Heading, cmp.Or(col.Field, "not known: not read"))
 		}
+	}
+	if r.Invitations != "" {
+		row(w, r.Invitations)
 	}
 	for _, text := range r.FileWarnings {
 		row(w, "warning:", text)

@@ -60,9 +60,13 @@ func (c *cli) listInvitationsCommand() *cobra.Command {
 		State   chatadmin.InvitationState `json:"state"`
 		Expires time.Time                 `json:"expires,omitzero"`
 	}
+	var state chatadmin.InvitationState
 	limit, after := 0, ""
 	x := c.command("list", "List pending users with the state of their invitations", func(ctx context.Context, s *chatadmin.Scope, _ []string) error {
 		var q chatadmin.InvitationQuery
+		if state != "" {
+			q.States = []chatadmin.InvitationState{state}
+		}
 		found, next, err := rows(limit, after, readable(c, s.Invitations(ctx, q)), func(p chatadmin.Page) ([]chatadmin.InvitedUser, chatadmin.Cursor, error) {
 			return s.InvitationsPage(ctx, q, p)
 		})
@@ -80,6 +84,8 @@ func (c *cli) listInvitationsCommand() *cobra.Command {
 			}
 		})
 	})
+	choose(x, &state, "state", "only users whose invitation stands there", chatadmin.InvitationNone, chatadmin.InvitationQueued, chatadmin.InvitationSending,
+		chatadmin.InvitationSent, chatadmin.InvitationFailed, chatadmin.InvitationExpired, chatadmin.InvitationUsed)
 	return paged(x, &limit, &after, "invitations")
 }
 

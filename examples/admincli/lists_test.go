@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"chatadmin.example/sdk/chatadmin"
 )
 
 // at is a command at a time.
@@ -266,4 +268,44 @@ func TestPagesOfLists(t *testing.T) {
 			require.ElementsMatch(t, whole, got, "%s, pages of %d", what, limit)
 		}
 	}
+}
+
+// Invitations can be listed by where they stand.
+func TestInvitationStates(t *testing.T) {
+	s := newSession(t, "officechat")
+	s.ok("import", "--mode", "skip", s.file("a.csv", "login\nann@acme.example\n"))
+	s.ok("--mail-dir", t.TempDir(), "import", "--mode", "skip", "--send-invites", s.file("b.csv", "login\nbob@acme.example\n"))
+	for state, want := range map[string][]string{"none": {"ann@acme.example", "boss@acme.example"}, "sent": {"bob@acme.example"}, "expired": {}} {
+		var list struct{ Invitations []struct{ Login string } }
+		s.json(&list, "invitations", "list", "--state", state)
+		got := []string{}
+		for _, v := range list.Invitations {
+			got = append(got, v.Login)
+		}
+		require.Equal(t, want, got, state)
+	}
+}
+
+// Of two domains with one name, one is chosen by its ID.
+func TestDomainsOfOneName(t *testing.T) {
+	s := newSession(t, "officechat")
+	admin, err := chatadmin.New(s.store, nil)
+	require.NoError(t, err)
+	_, _, err = admin.CreateDomain(t.Context(), chatadmin.NewDomain{Name: "Acme", Preset: chatadmin.OfficeChat, Admin: chatadmin.NewUser{Login: "ann@acme.example"}})
+	require.NoError(t, err)
+	var list struct{ Domains []struct{ ID, Name string } }
+	s.json(&list, "domain", "list")
+	require.Len(t, list.Domains, 2)
+	code, _, errs := s.run("--domain", "Acme", "users", "list")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "domain list")
+	var found []string
+	for _, d := range list.Domains {
+		require.Equal(t, "Acme", d.Name)
+		var users struct{ Users []struct{ Login string } }
+		s.json(&users, "--domain", d.ID, "users", "list")
+		require.Len(t, users.Users, 1)
+		found = append(found, users.Users[0].Login)
+	}
+	require.ElementsMatch(t, []string{"ann@acme.example", "boss@acme.example"}, found)
 }

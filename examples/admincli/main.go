@@ -85,20 +85,20 @@ func (c *cli) root() *cobra.Command {
 		c.agreementCommands(),
 		c.runsCommands(), c.workCommand(), c.recordsCommands(),
 		c.scriptCommand(), c.versionCommand(), c.completionCommand())
-	x.Long = "admincli administers a chat product's domains from the command line."
+	x.Long = "admincli administers a chat product's domains from the command line.\n\nExit codes: 0 done, also where rows of an import failed; 1 refused or failed;\n2 wrong usage."
 	x.SilenceErrors, x.SilenceUsage = true, true
 	x.CompletionOptions.DisableDefaultCmd = true
 	x.SetUsageTemplate(usageTemplate)
 	f := x.PersistentFlags()
 	f.StringVar(&c.db, "db", cmp.Or(c.db, "chatadmin.db"),
 		"an SQLite `file`, postgres://…, or memory:, which ends with the command")
-	f.StringVar(&c.domain, "domain", "", "the `name` of the domain, if there are several")
+	f.StringVar(&c.domain, "domain", "", "the `name` or ID of the domain, if there are several")
 	f.StringVar(&c.as, "as", "", "the `login` of the actor (default: the host application)")
 	f.BoolVar(&c.json, "json", c.json, "write one JSON object to standard output")
 	f.StringVar(&c.mailDir, "mail-dir", c.mailDir, "write each mail into a `folder`")
 	f.StringVar(&c.smtp, "smtp", c.smtp, "send mails through the server at `host:port`, unencrypted")
 	f.StringVar(&c.keyFile,
-		"key-file", c.keyFile, "the `file` of the keys that seal secrets (default: beside the database)")
+		"key-file", c.keyFile, "the `file` of the keys that seal secrets (default: beside the database file, or chatadmin.key in the working folder)")
 	f.StringVar(&c.now, "now", c.now, "the clock, as a `time` such as 2026-01-02T15:04:05Z")
 	x.PersistentPreRunE = func(x *cobra.Command, _ []string) error {
 		if len(given(x, []string{"mail-dir", "smtp"})) > 1 {
@@ -192,7 +192,7 @@ func (c *cli) scope(ctx context.Context) (*chatadmin.Scope, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.domain == "" || d.Name == c.domain {
+		if c.domain == "" || d.Name == c.domain || string(d.ID) == c.domain {
 			found = append(found, d)
 		}
 	}
@@ -202,9 +202,9 @@ func (c *cli) scope(ctx context.Context) (*chatadmin.Scope, error) {
 	case len(found) == 0:
 		return nil, fmt.Errorf("domain %q: %w", c.domain, chatadmin.ErrNotFound)
 	case len(found) > 1 && c.domain == "":
-		return nil, usage("there are several domains: choose one by --domain")
+		return nil, usage("there are several domains: choose one by --domain; domain list has them")
 	case len(found) > 1:
-		return nil, fmt.Errorf("several domains are called %q: %w", c.domain, chatadmin.ErrInvalid)
+		return nil, usage("several domains are called %q: choose one by --domain and its ID, which domain list has", c.domain)
 	}
 	host := c.admin.AsHost(found[0].ID)
 	if c.as == "" {

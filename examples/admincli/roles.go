@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -79,7 +80,7 @@ func roleFlags(x *cobra.Command, level *int, permissions *[]string) {
 
 func asPermissions(names []string) (permissions []chatadmin.Permission) {
 	for _, name := range names {
-		permissions = append(permissions, chatadmin.Permission(name))
+		permissions = append(permissions, chatadmin.Permission(strings.TrimSpace(name)))
 	}
 	return permissions
 }
@@ -99,7 +100,7 @@ func (c *cli) listRoles(ctx context.Context, s *chatadmin.Scope, _ []string) err
 	roles := set.AllRoles()
 	return c.say(map[string]any{"roles": roles}, func(w *tabwriter.Writer) {
 		for _, r := range roles {
-			row(w, r.ID, r.Level, r.Permissions)
+			row(w, r.ID, r.Name, r.Level, r.Permissions)
 		}
 	})
 }

@@ -27,7 +27,7 @@ var users embed.FS
 
 func main() {
 	file := flag.String("file", "", "a CSV file of your own, with logins that are e-mail addresses")
-	result := flag.String("result", filepath.Join(os.TempDir(), "chatadmin-quickstart-result.csv"), "where the result CSV goes")
+	result := flag.String("result", "", "where the result CSV goes; default a new temporary folder")
 	dsn := flag.String("db", "", "postgres://… ; default an SQLite file in a new temporary folder")
 	flag.Parse()
 	if err := run(context.Background(), os.Stdout, *dsn, *file, *result); err != nil {
@@ -37,6 +37,14 @@ func main() {
 }
 
 func run(ctx context.Context, out io.Writer, dsn, path, result string) error {
+	if result == "" {
+		dir, err := os.MkdirTemp("", "chatadmin-quickstart-")
+		if err != nil {
+			return err
+		}
+		result = filepath.Join(dir, "result.csv")
+	}
+
 	// 1. The library over a store, and a domain with its first admin.
 	store, place, err := openStore(ctx, dsn)
 	if err != nil {

@@ -3,7 +3,6 @@ package memstore
 import (
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"chatadmin.example/sdk/chatadmin/storage"
@@ -35,7 +34,7 @@ func parseCursor(c storage.Cursor) (*sortKey, error) {
 		err = json.Unmarshal(b, k)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("this is no cursor of this store: %w", storage.ErrBatch)
+		return nil, storage.ErrCursor
 	}
 	return k, nil
 }

@@ -133,26 +133,24 @@ func (l listing) parse(c storage.Cursor) ([]any, error) {
 	d.UseNumber()
 	var values []any
 	if err != nil || d.Decode(&values) != nil || len(values) != len(l.order) {
-		return nil, errCursor
+		return nil, storage.ErrCursor
 	}
 	for i, v := range values {
 		switch n := v.(type) {
 		case string:
 			if strings.IndexByte(n, 0) >= 0 {
-				return nil, errCursor
+				return nil, storage.ErrCursor
 			}
 		case json.Number:
 			if values[i], err = n.Int64(); err != nil {
-				return nil, errCursor
+				return nil, storage.ErrCursor
 			}
 		default:
-			return nil, errCursor
+			return nil, storage.ErrCursor
 		}
 	}
 	return values, nil
 }
-
-var errCursor = fmt.Errorf("this is no cursor of this list: %w", storage.ErrBatch)
 
 // count counts the rows of a condition.
 func count(ctx context.Context, r reader, name string, where *query) (int64, error) {

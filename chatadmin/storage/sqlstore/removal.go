@@ -136,7 +136,7 @@ func (r *removal) all(ctx context.Context, cq storage.ContentQuery, after storag
 func (r *removal) aged(ctx context.Context, cq storage.ContentQuery, after storage.Cursor) (storage.Cursor, error) {
 	at, err := strconv.ParseInt(string(after), 10, 64)
 	if err != nil && after != "" {
-		return "", r.fail(ctx, "deleting content", errCursor)
+		return "", r.fail(ctx, "deleting content", storage.ErrCursor)
 	}
 	place, from, to := r.place()
 	for r.left > 0 {

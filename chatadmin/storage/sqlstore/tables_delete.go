@@ -238,13 +238,13 @@ func (t *mapped) cursor(c storage.Cursor, d Dialect) (any, error) {
 	case t.Time != Timestamps:
 		n, err := strconv.ParseInt(string(c), 10, 64)
 		if err != nil {
-			return nil, errCursor
+			return nil, storage.ErrCursor
 		}
 		return n, nil
 	case d == PostgreSQL:
 		at, err := time.Parse(time.RFC3339Nano, string(c))
 		if err != nil {
-			return nil, errCursor
+			return nil, storage.ErrCursor
 		}
 		return at, nil
 	}
