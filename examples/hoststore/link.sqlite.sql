@@ -1,4 +1,4 @@
--- What the library adds to the host's tables. It comes after sqlstore.Open.
+-- What the library adds to the host's tables. It runs once, after sqlstore.Open.
 
 -- The domain of a company, the user of a person, and how that user stands.
 ALTER TABLE companies ADD COLUMN chat_domain TEXT;
@@ -10,7 +10,8 @@ CREATE INDEX people_boss ON people (boss);
 CREATE INDEX people_login ON people (company, lower(username));
 
 -- People whose row the host has changed, and users whose person it has deleted.
--- A problem says why the library refused a change.
+-- A problem says why the library refused a change. person_id has the type of the
+-- host's own key.
 CREATE TABLE people_changes (
 	person_id INTEGER UNIQUE,
 	gone      TEXT UNIQUE,
@@ -21,29 +22,29 @@ CREATE TABLE people_changes (
 -- Columns that have a value keep it, as changes of the host.
 CREATE TRIGGER chat_user_added AFTER INSERT ON chatadmin_users BEGIN
 	UPDATE people SET
-		mail = CASE mail WHEN '' THEN NEW.email ELSE mail END,
-		full_name = CASE full_name WHEN '' THEN NEW.display_name ELSE full_name END,
-		forename = CASE forename WHEN '' THEN NEW.first_name ELSE forename END,
-		surname = CASE surname WHEN '' THEN NEW.last_name ELSE surname END,
-		job = CASE job WHEN '' THEN NEW.title ELSE job END,
-		division = CASE division WHEN '' THEN NEW.department ELSE division END,
-		phone = CASE phone WHEN '' THEN NEW.phone ELSE phone END,
-		boss = coalesce(boss, (SELECT b.person_id FROM people b WHERE b.chat_user = NEW.manager)),
+		mail = CASE coalesce(people.mail, '') WHEN '' THEN NEW.email ELSE people.mail END,
+		full_name = CASE coalesce(people.full_name, '') WHEN '' THEN NEW.display_name ELSE people.full_name END,
+		forename = CASE coalesce(people.forename, '') WHEN '' THEN NEW.first_name ELSE people.forename END,
+		surname = CASE coalesce(people.surname, '') WHEN '' THEN NEW.last_name ELSE people.surname END,
+		job = CASE coalesce(people.job, '') WHEN '' THEN NEW.title ELSE people.job END,
+		division = CASE coalesce(people.division, '') WHEN '' THEN NEW.department ELSE people.division END,
+		phone = CASE coalesce(people.phone, '') WHEN '' THEN NEW.phone ELSE people.phone END,
+		boss = coalesce(people.boss, (SELECT b.person_id FROM people b WHERE b.chat_user = NEW.manager)),
 		chat_state = CASE NEW.status WHEN 1 THEN 'pending' WHEN 2 THEN 'active' ELSE 'deactivated' END,
 		chat_user = NEW.id
-	WHERE person_id = coalesce(
-		(SELECT person_id FROM people WHERE chat_user = 'new'),
+	WHERE people.person_id = coalesce(
+		(SELECT p.person_id FROM people p WHERE p.chat_user = 'new'),
 		(SELECT p.person_id FROM companies c JOIN people p ON p.company = c.company
 			WHERE c.chat_domain = NEW.domain AND lower(p.username) = NEW.login_key AND p.chat_user IS NULL
 			ORDER BY p.username <> NEW.login LIMIT 1));
 	INSERT INTO people (company, username, mail, full_name, forename, surname, job, division, phone, boss, active, chat_state, chat_user)
-	SELECT company, NEW.login, NEW.email, NEW.display_name, NEW.first_name, NEW.last_name, NEW.title, NEW.department, NEW.phone,
+	SELECT c.company, NEW.login, NEW.email, NEW.display_name, NEW.first_name, NEW.last_name, NEW.title, NEW.department, NEW.phone,
 		(SELECT b.person_id FROM people b WHERE b.chat_user = NEW.manager), NEW.status <> 3,
 		CASE NEW.status WHEN 1 THEN 'pending' WHEN 2 THEN 'active' ELSE 'deactivated' END, NEW.id
-	FROM companies WHERE chat_domain = NEW.domain AND NOT EXISTS (SELECT 1 FROM people WHERE chat_user = NEW.id);
+	FROM companies c WHERE c.chat_domain = NEW.domain AND NOT EXISTS (SELECT 1 FROM people p WHERE p.chat_user = NEW.id);
 	-- those who came before their manager
-	UPDATE people SET boss = coalesce(boss, (SELECT b.person_id FROM people b WHERE b.chat_user = NEW.id))
-	WHERE chat_user IN (SELECT u.id FROM chatadmin_users u WHERE u.manager = NEW.id AND u.manager <> '');
+	UPDATE people SET boss = coalesce(people.boss, (SELECT b.person_id FROM people b WHERE b.chat_user = NEW.id))
+	WHERE people.chat_user IN (SELECT u.id FROM chatadmin_users u WHERE u.manager = NEW.id AND u.manager <> '');
 END;
 
 -- A changed user: columns that are as the user was become as the user is. Where
@@ -57,26 +58,27 @@ BEGIN
 	SELECT RAISE(ABORT, 'another person has the username') FROM people p JOIN people other ON other.company = p.company
 	WHERE p.chat_user = NEW.id AND p.username = OLD.login AND other.username = NEW.login AND other.person_id <> p.person_id;
 	UPDATE people SET
-		username = CASE username WHEN OLD.login THEN NEW.login ELSE username END,
-		mail = CASE mail WHEN OLD.email THEN NEW.email ELSE mail END,
-		full_name = CASE full_name WHEN OLD.display_name THEN NEW.display_name ELSE full_name END,
-		forename = CASE forename WHEN OLD.first_name THEN NEW.first_name ELSE forename END,
-		surname = CASE surname WHEN OLD.last_name THEN NEW.last_name ELSE surname END,
-		job = CASE job WHEN OLD.title THEN NEW.title ELSE job END,
-		division = CASE division WHEN OLD.department THEN NEW.department ELSE division END,
-		phone = CASE phone WHEN OLD.phone THEN NEW.phone ELSE phone END,
+		username = CASE coalesce(people.username, '') WHEN OLD.login THEN NEW.login ELSE people.username END,
+		mail = CASE coalesce(people.mail, '') WHEN OLD.email THEN NEW.email ELSE people.mail END,
+		full_name = CASE coalesce(people.full_name, '') WHEN OLD.display_name THEN NEW.display_name ELSE people.full_name END,
+		forename = CASE coalesce(people.forename, '') WHEN OLD.first_name THEN NEW.first_name ELSE people.forename END,
+		surname = CASE coalesce(people.surname, '') WHEN OLD.last_name THEN NEW.last_name ELSE people.surname END,
+		job = CASE coalesce(people.job, '') WHEN OLD.title THEN NEW.title ELSE people.job END,
+		division = CASE coalesce(people.division, '') WHEN OLD.department THEN NEW.department ELSE people.division END,
+		phone = CASE coalesce(people.phone, '') WHEN OLD.phone THEN NEW.phone ELSE people.phone END,
 		boss = CASE WHEN NEW.manager <> OLD.manager AND coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = people.boss), '') = OLD.manager
-			THEN (SELECT b.person_id FROM people b WHERE b.chat_user = NEW.manager) ELSE boss END,
-		active = CASE active WHEN OLD.status <> 3 THEN NEW.status <> 3 ELSE active END,
+			THEN (SELECT b.person_id FROM people b WHERE b.chat_user = NEW.manager) ELSE people.boss END,
+		active = CASE coalesce(people.active, FALSE) WHEN OLD.status <> 3 THEN NEW.status <> 3 ELSE people.active END,
 		chat_state = CASE WHEN NEW.deleting THEN 'deleting' WHEN NEW.status = 3 THEN 'deactivated' WHEN NEW.denied THEN 'denied'
 			WHEN NEW.status = 1 THEN 'pending' ELSE 'active' END
-	WHERE chat_user = NEW.id;
+	WHERE people.chat_user = NEW.id;
 END;
 
 -- A deleted user: the person stays, with the host's own columns. What the
 -- library wrote goes. Leave a line out to keep its column.
 CREATE TRIGGER chat_user_deleted AFTER DELETE ON chatadmin_users BEGIN
-	DELETE FROM people_changes WHERE gone = OLD.id OR person_id = (SELECT person_id FROM people WHERE chat_user = OLD.id);
+	DELETE FROM people_changes
+		WHERE people_changes.gone = OLD.id OR people_changes.person_id = (SELECT p.person_id FROM people p WHERE p.chat_user = OLD.id);
 	UPDATE people SET
 		username = NULL,
 		mail = '',
@@ -90,7 +92,7 @@ CREATE TRIGGER chat_user_deleted AFTER DELETE ON chatadmin_users BEGIN
 		active = FALSE,
 		chat_state = '',
 		chat_user = NULL
-	WHERE chat_user = OLD.id;
+	WHERE people.chat_user = OLD.id;
 END;
 
 -- The host's own changes wait until the program has given them to the library.
@@ -101,11 +103,12 @@ END;
 CREATE TRIGGER person_changed AFTER UPDATE OF company, username, mail, full_name, forename, surname, job, division, phone, boss, active, chat_user
 ON people
 WHEN NEW.chat_user IS NULL AND NEW.active AND NEW.username <> ''
-	OR NEW.company <> OLD.company
+	OR NEW.company IS DISTINCT FROM OLD.company
 	OR EXISTS (SELECT 1 FROM people_changes c WHERE c.person_id = NEW.person_id)
 	OR EXISTS (SELECT 1 FROM chatadmin_users u WHERE u.id = NEW.chat_user
 		AND (u.login, u.email, u.display_name, u.first_name, u.last_name, u.title, u.department, u.phone, u.status <> 3, u.manager)
-			IS DISTINCT FROM (NEW.username, NEW.mail, NEW.full_name, NEW.forename, NEW.surname, NEW.job, NEW.division, NEW.phone, NEW.active,
+			IS DISTINCT FROM (coalesce(NEW.username, ''), coalesce(NEW.mail, ''), coalesce(NEW.full_name, ''), coalesce(NEW.forename, ''),
+				coalesce(NEW.surname, ''), coalesce(NEW.job, ''), coalesce(NEW.division, ''), coalesce(NEW.phone, ''), coalesce(NEW.active, FALSE),
 				coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = NEW.boss), '')))
 BEGIN
 	INSERT INTO people_changes (person_id) VALUES (NEW.person_id) ON CONFLICT (person_id) DO UPDATE SET problem = '';
@@ -116,9 +119,9 @@ CREATE TRIGGER person_linked AFTER UPDATE OF chat_user ON people WHEN NEW.chat_u
 	ON CONFLICT (person_id) DO UPDATE SET problem = '';
 END;
 CREATE TRIGGER person_deleted AFTER DELETE ON people BEGIN
-	DELETE FROM people_changes WHERE person_id = OLD.person_id;
-	INSERT INTO people_changes (gone) SELECT id FROM chatadmin_users WHERE id = OLD.chat_user;
+	DELETE FROM people_changes WHERE people_changes.person_id = OLD.person_id;
+	INSERT INTO people_changes (gone) SELECT u.id FROM chatadmin_users u WHERE u.id = OLD.chat_user;
 END;
 
 -- Those who are there already become users.
-INSERT INTO people_changes (person_id) SELECT person_id FROM people WHERE active AND username <> '';
+INSERT INTO people_changes (person_id) SELECT p.person_id FROM people p WHERE p.active AND p.username <> '';

@@ -58,6 +58,7 @@ func open(ctx context.Context, database string) (h *host, err error) {
 	driver := "pgx"
 	if !strings.HasPrefix(database, "postgres") {
 		driver, h.dialect = "sqlite", sqlstore.SQLite
+		// sqlstore.Join needs transactions that begin with BEGIN IMMEDIATE.
 		database = "file:" + database + "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"
 	}
 	if h.db, err = sql.Open(driver, database); err != nil {
@@ -178,7 +179,7 @@ func (h *host) erase(ctx context.Context, s *chatadmin.Scope, login string) erro
 
 // show prints the host's table, and what the library has refused.
 func (h *host) show(ctx context.Context, out io.Writer) error {
-	rows, err := h.db.QueryContext(ctx, `SELECT coalesce(username, ''), full_name, job, payroll, chat_state, coalesce(problem, '')
+	rows, err := h.db.QueryContext(ctx, `SELECT coalesce(p.username, ''), p.full_name, p.job, p.payroll, p.chat_state, coalesce(c.problem, '')
 		FROM people p LEFT JOIN people_changes c ON c.person_id = p.person_id ORDER BY p.person_id`)
 	if err != nil {
 		return err

@@ -31,37 +31,51 @@ func TestMain(m *testing.M) {
 
 // Every test runs on both databases.
 func TestHost(t *testing.T) {
-	tests := []struct {
+	type test struct {
 		name string
 		test func(t *testing.T, fresh func(*testing.T) string)
-	}{
+	}
+	tests := []test{
 		{"Run", testRun}, {"Store", testStore}, {"Adopted", testAdopted}, {"Import", testImport}, {"Rollback", testRollback},
 		{"Deleted", testDeleted}, {"Edited", testEdited}, {"Gone", testGone}, {"Refused", testRefused}, {"Constraint", testConstraint}, {"Stopped", testStopped},
 		{"Manager", testManager}, {"Before", testBefore},
-		{"Crash", testCrash}, {"Meet", testMeet}, {"Race", testRace},
+		{"Failed", testFailed}, {"Crash", testCrash}, {"Meet", testMeet}, {"Race", testRace},
 	}
-	all := func(fresh func(*testing.T) func(*testing.T) string) func(*testing.T) {
+	// another host opens the database by connect; one with random keys reads
+	// the people in any order
+	keys := []test{{"Edited", testEdited}, {"Refused", testRefused}, {"Constraint", testConstraint}, {"Failed", testFailed}, {"Manager", testManager}}
+	names := slices.Concat(keys, []test{{"Adopted", testAdopted}, {"Import", testImport}, {"Rollback", testRollback}, {"Deleted", testDeleted},
+		{"Gone", testGone}, {"Before", testBefore}})
+	hosts := []struct {
+		name  string
+		tests []test
+	}{{"host", tests}, {"names", names}, {"null", slices.Concat(names, []test{{"Null", testNull}})}, {"key", keys}}
+	all := func(fresh func(*testing.T) func(t *testing.T, name string) string) func(*testing.T) {
 		return func(t *testing.T) {
 			t.Parallel()
 			each := fresh(t)
-			for _, c := range tests {
-				t.Run(c.name, func(t *testing.T) { c.test(t, each) })
+			for _, of := range hosts {
+				t.Run(of.name, func(t *testing.T) {
+					for _, c := range of.tests {
+						t.Run(c.name, func(t *testing.T) { c.test(t, func(t *testing.T) string { return each(t, of.name) }) })
+					}
+				})
 			}
 		}
 	}
-	t.Run("sqlite", all(func(*testing.T) func(*testing.T) string {
-		return func(t *testing.T) string { return filepath.Join(t.TempDir(), "host.db") }
+	t.Run("sqlite", all(func(*testing.T) func(*testing.T, string) string {
+		return func(t *testing.T, name string) string { return filepath.Join(t.TempDir(), name+".db") }
 	}))
-	t.Run("postgresql", all(func(t *testing.T) func(*testing.T) string {
+	t.Run("postgresql", all(func(t *testing.T) func(*testing.T, string) string {
 		server, err := url.Parse(postgrestest.Start(t))
 		require.NoError(t, err)
 		db, err := sql.Open("pgx", server.String())
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = db.Close() })
 		var number atomic.Int64
-		return func(t *testing.T) string {
+		return func(t *testing.T, name string) string {
 			one := *server
-			one.Path = fmt.Sprintf("/host%d", number.Add(1))
+			one.Path = fmt.Sprintf("/%s%d", name, number.Add(1))
 			_, err := db.Exec("CREATE DATABASE " + one.Path[1:])
 			require.NoError(t, err)
 			return one.String()
@@ -92,7 +106,9 @@ func connect(t *testing.T, database string) *host {
 	t.Helper()
 	h, err := open(t.Context(), database)
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = h.db.Close() })
+	db := h.db
+	t.Cleanup(func() { _ = db.Close() })
+	h.become(t, database)
 	return h
 }
 
@@ -105,7 +121,8 @@ func (w *world) exec(t *testing.T, text string, args ...any) {
 // people are the rows of the host's table, in the order of their numbers.
 func (w *world) people(t *testing.T) (all []string) {
 	t.Helper()
-	rows, err := w.db.Query(`SELECT coalesce(username, '-'), mail, full_name, job, division, phone, active, payroll, chat_state FROM people ORDER BY person_id`)
+	rows, err := w.db.Query(`SELECT coalesce(username, '-'), coalesce(mail, ''), coalesce(full_name, ''), coalesce(job, ''), coalesce(division, ''),
+		coalesce(phone, ''), coalesce(active, FALSE), coalesce(payroll, ''), chat_state FROM people ORDER BY person_id`)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, rows.Close()) }()
 	for rows.Next() {
@@ -126,7 +143,8 @@ func (w *world) equal(t *testing.T) {
 	require.Zero(t, w.count(t, "SELECT count(*) FROM people_changes"))
 	require.Zero(t, w.count(t, `SELECT count(*) FROM chatadmin_users u LEFT JOIN people p ON p.chat_user = u.id
 		WHERE (u.login, u.email, u.display_name, u.first_name, u.last_name, u.title, u.department, u.phone, u.status <> 3, u.manager)
-		IS DISTINCT FROM (p.username, p.mail, p.full_name, p.forename, p.surname, p.job, p.division, p.phone, p.active,
+		IS DISTINCT FROM (p.username, coalesce(p.mail, ''), coalesce(p.full_name, ''), coalesce(p.forename, ''), coalesce(p.surname, ''),
+			coalesce(p.job, ''), coalesce(p.division, ''), coalesce(p.phone, ''), coalesce(p.active, FALSE),
 			coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = p.boss), ''))`))
 	require.Zero(t, w.count(t, "SELECT count(*) FROM people WHERE chat_user IS NOT NULL AND chat_user NOT IN (SELECT id FROM chatadmin_users)"))
 }

@@ -35,12 +35,12 @@ func testManager(t *testing.T, fresh func(*testing.T) string) {
 	manages("bob@acme.example", "")
 
 	// one who is no user yet
-	w.exec(t, "INSERT INTO people (person_id, company, username, active) VALUES (50, 1, 'later@acme.example', FALSE)")
-	w.exec(t, "INSERT INTO people (company, username, boss) VALUES (1, 'eve@acme.example', 50)")
+	w.exec(t, "INSERT INTO people (company, username, active) VALUES (1, 'later@acme.example', FALSE)")
+	w.exec(t, "INSERT INTO people (company, username, boss) SELECT 1, 'eve@acme.example', person_id FROM people WHERE username = 'later@acme.example'")
 	require.NoError(t, w.work(t.Context()))
 	require.Empty(t, w.problems(t))
 	require.Empty(t, w.user(t, "eve@acme.example").Manager)
-	w.exec(t, "UPDATE people SET active = TRUE WHERE person_id = 50")
+	w.exec(t, "UPDATE people SET active = TRUE WHERE username = 'later@acme.example'")
 	require.NoError(t, w.work(t.Context()))
 	manages("eve@acme.example", "later@acme.example")
 

@@ -14,19 +14,29 @@ import (
 
 // work gives the library what the host has changed of its people, until
 // nothing waits. A host calls it every minute beside Admin.Work, and after a
-// change that cannot wait.
+// change that cannot wait. Whoever cannot be handled waits for the next call
+// and is named in the error; after maxFailed of them work ends.
 func (h *host) work(ctx context.Context) error {
-	for {
-		if more, err := h.workOne(ctx); err != nil || !more {
-			return err
+	var failed []error
+	for len(failed) < maxFailed {
+		found, err := h.workOne(ctx, len(failed))
+		if err != nil {
+			failed = append(failed, err)
+		}
+		if !found {
+			break
 		}
 	}
+	return errors.Join(failed...)
 }
+
+const maxFailed = 100
 
 // workOne does it for one person, in one transaction: the change of the user
 // and the end of the waiting are committed together, so that a crash neither
-// loses nor repeats a change. What the library refuses is kept as a problem.
-func (h *host) workOne(ctx context.Context) (more bool, err error) {
+// loses nor repeats a change. It passes over as many as have failed. What the
+// library refuses is kept as a problem.
+func (h *host) workOne(ctx context.Context, failed int) (found bool, err error) {
 	tx, err := h.db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
@@ -41,7 +51,7 @@ func (h *host) workOne(ctx context.Context) (more bool, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT c.person_id, c.gone, coalesce(u.id, ''), coalesce(o.chat_domain, u.domain, '')
 		FROM people_changes c LEFT JOIN people p ON p.person_id = c.person_id LEFT JOIN companies o ON o.company = p.company
 		LEFT JOIN chatadmin_users u ON u.id = coalesce(c.gone, p.chat_user)
-		WHERE c.problem = '' AND (c.gone IS NOT NULL OR o.chat_domain IS NOT NULL) ORDER BY c.person_id LIMIT 1`).
+		WHERE c.problem = '' AND (c.gone IS NOT NULL OR o.chat_domain IS NOT NULL) ORDER BY c.person_id, c.gone LIMIT 1 OFFSET $1`, failed).
 		Scan(&c.person, &c.gone, &c.user, &c.domain)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
@@ -54,22 +64,32 @@ func (h *host) workOne(ctx context.Context) (more bool, err error) {
 	case nil:
 		_, err = tx.ExecContext(ctx, "DELETE FROM people_changes WHERE person_id = $1 OR gone = $2", c.person, c.gone)
 	case class.Internal, class.Unavailable: // to be tried again
-		return false, refused
+		err = refused
 	default:
 		_, err = tx.ExecContext(ctx, "UPDATE people_changes SET problem = $3 WHERE person_id = $1 OR gone = $2", c.person, c.gone, refused.Error())
 	}
-	if err != nil {
-		return false, err
+	if err == nil {
+		err = tx.Commit()
 	}
-	return true, tx.Commit()
+	if err != nil {
+		err = fmt.Errorf("%v: %w", c, err)
+	}
+	return true, err
 }
 
 // change is a person who waits, or a user whose person is gone.
 type change struct {
-	person sql.NullInt64
+	person any // the key, of whatever type; nil if the person is gone
 	gone   sql.NullString
 	user   chatadmin.ID // "" for a person who is no user yet
 	domain chatadmin.ID
+}
+
+func (c change) String() string {
+	if c.gone.Valid {
+		return "the person of user " + c.gone.String + ", who is gone"
+	}
+	return fmt.Sprintf("person %v", c.person)
 }
 
 // row is what a person and their user have in common.
@@ -111,8 +131,9 @@ func (h *host) apply(ctx context.Context, tx *sql.Tx, c change) error {
 	}
 	// What the library has put right, such as blanks around a name.
 	_, err = tx.ExecContext(ctx, `UPDATE people SET (username, mail, full_name, forename, surname, job, division, phone, active) =
-		(SELECT login, email, display_name, first_name, last_name, title, department, phone, status <> 3 FROM chatadmin_users WHERE id = chat_user)
-		WHERE person_id = $1 AND chat_user IS NOT NULL`, c.person)
+		(SELECT u.login, u.email, u.display_name, u.first_name, u.last_name, u.title, u.department, u.phone, u.status <> 3
+			FROM chatadmin_users u WHERE u.id = people.chat_user)
+		WHERE people.person_id = $1 AND people.chat_user IS NOT NULL`, c.person)
 	return err
 }
 
@@ -131,15 +152,17 @@ func (h *host) lock(ctx context.Context, tx *sql.Tx, store storage.Store, c chan
 		}
 	}
 	var now chatadmin.ID
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(p.chat_user, ''), coalesce(username, ''), mail, full_name, forename, surname, job, division, p.phone, active,
-		coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = p.boss), ''), coalesce(login, ''), coalesce(email, ''), coalesce(display_name, ''),
-		coalesce(first_name, ''), coalesce(last_name, ''), coalesce(title, ''), coalesce(department, ''), coalesce(u.phone, ''), coalesce(status <> 3, FALSE),
-		coalesce(manager, '')
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(p.chat_user, ''),
+		coalesce(p.username, ''), coalesce(p.mail, ''), coalesce(p.full_name, ''), coalesce(p.forename, ''), coalesce(p.surname, ''),
+		coalesce(p.job, ''), coalesce(p.division, ''), coalesce(p.phone, ''), coalesce(p.active, FALSE),
+		coalesce((SELECT b.chat_user FROM people b WHERE b.person_id = p.boss), ''),
+		coalesce(u.login, ''), coalesce(u.email, ''), coalesce(u.display_name, ''), coalesce(u.first_name, ''), coalesce(u.last_name, ''),
+		coalesce(u.title, ''), coalesce(u.department, ''), coalesce(u.phone, ''), coalesce(u.status <> 3, FALSE), coalesce(u.manager, '')
 		FROM people p LEFT JOIN chatadmin_users u ON u.id = p.chat_user WHERE p.person_id = $1`+forUpdate, c.person).
 		Scan(&now, &p.login, &p.email, &p.name, &p.first, &p.last, &p.title, &p.department, &p.phone, &p.active, &p.manager,
 			&u.login, &u.email, &u.name, &u.first, &u.last, &u.title, &u.department, &u.phone, &u.active, &u.manager)
 	if err == nil && now != c.user || errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("person %d was changed just now: %w", c.person.Int64, chatadmin.ErrBusy)
+		err = fmt.Errorf("changed just now: %w", chatadmin.ErrBusy)
 	}
 	return p, u, err
 }
