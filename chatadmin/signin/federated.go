@@ -94,7 +94,10 @@ func (g *Gate) findFederated(ctx context.Context, t *Try, key string) ([]chatadm
 		if err != nil {
 			return nil, err
 		}
-		t.unlinked, t.other = !e.Stored(), e.Stored()
+		// linked since the account was looked for: the same attempt, twice at once
+		same := e.Stored() && e.Damaged == nil && e.Value.Account == a.account()
+		t.other = e.Stored() && !same
+		t.unlinked = !t.other
 	}
 	return us, nil
 }

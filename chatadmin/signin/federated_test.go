@@ -1,6 +1,8 @@
 package signin_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,6 +126,43 @@ func TestAssertionsRefused(t *testing.T) {
 	}) {
 		_, err := w.gate.SignIn(ctx, w.Domain, a, w.verify("right"))
 		require.ErrorIs(t, err, chatadmin.ErrInvalid, name)
+	}
+}
+
+// between is a store in which something happens right after the link of an
+// account was looked for, once.
+type between struct {
+	chatadmin.Store
+	happens func()
+}
+
+func (s *between) Records(ctx context.Context, keys []storage.Key) ([]storage.Record, error) {
+	rs, err := s.Store.Records(ctx, keys)
+	if happens := s.happens; happens != nil && strings.HasPrefix(keys[0].ID, "account.") {
+		s.happens = nil
+		happens()
+	}
+	return rs, err
+}
+
+// An account that another attempt links between two reads of this one is no
+// other account, and what another account was faster with is.
+func TestLinkedMeanwhile(t *testing.T) {
+	for subject, want := range chatadmintest.InOrder(map[string]signin.Reason{"1": "", "2": signin.OtherAccount}) {
+		store := &between{Store: memstore.New(nil)}
+		w := newWorldOn(t, store, chatadmin.OfficeChat)
+		w.user("ann")
+		try := func(subject string) signin.Reason {
+			d, err := w.gate.SignIn(ctx, w.Domain, signin.Attempt{Login: "ann@acme.example", Method: signin.Google, Subject: subject}, w.verify("right"))
+			require.NoError(t, err)
+			return d.Reason()
+		}
+		store.happens = func() { require.Empty(t, try("1")) }
+		require.Equal(t, want, try(subject))
+		require.Nil(t, store.happens)
+		require.Empty(t, try("1"))
+		require.Equal(t, signin.OtherAccount, try("2"))
+		require.Len(t, w.Events(signin.KindUserLink), 1)
 	}
 }
 
